@@ -1,0 +1,246 @@
+.POSIX:
+.SUFFIXES:
+
+# The build of weir, for any POSIX make that has a plain include. Run ./configure first: it writes
+# config.mk, which holds the choices and, from the lists below, a rule for each object and program.
+#
+# To add a file, add a line to its list (a list ends at the empty line). make does the rest.
+
+# ---- files ----
+
+# Beside these, the one poller that configure chose.
+BACKEND_SRCS = \
+	backend/fdtab.c \
+	backend/sys_fd.c \
+	backend/sys_socket.c \
+	backend/sys_wake.c \
+	backend/sys_signal.c \
+	backend/sys_clock.c \
+	backend/sys_thread.c \
+	backend/sys_inherit.c \
+
+CORE_SRCS = \
+	core/mem.c \
+	core/error.c \
+	core/addr.c \
+	core/peer.c \
+	core/chunk.c \
+	core/outq.c \
+	core/timer.c \
+	core/wheel.c \
+	core/task.c \
+	core/owner.c \
+	core/loop.c \
+	core/io.c \
+	core/listen.c \
+	core/stream.c \
+	core/read.c \
+	core/write.c \
+	core/connect.c \
+	core/signal.c \
+
+# The archive member that a program with a main of its own never pulls in.
+MAIN_SRCS = \
+	core/main.c \
+
+HTTP_SRCS = \
+	http/scan.c \
+	http/target.c \
+	http/framing.c \
+	http/parse.c \
+	http/body.c \
+	http/head.c \
+	http/status.c \
+	http/emit.c \
+	http/conn.c \
+	http/request.c \
+	http/reply.c \
+	http/server.c \
+
+# Copied into include/ of the build folder, where programs find them as <weir.h>.
+PUBLIC_HEADERS = \
+	core/weir.h \
+	http/weir_http.h \
+
+MANPAGES = \
+	core/weir.3 \
+	http/weir_http.3 \
+
+# A program each, of the library alone.
+EXAMPLES = \
+	tests/examples/hello.c \
+	tests/examples/echo.c \
+
+BENCHES = \
+	bench/idle.c \
+
+# A cmocka program each, of the library and the support objects.
+# (BACKEND_TESTS also of the parts of the conformance suite.)
+UNIT_TESTS = \
+	tests/unit/status_test.c \
+	tests/unit/head_test.c \
+	tests/unit/parse_test.c \
+
+BACKEND_TESTS = \
+	tests/backend/sys_test.c \
+	tests/backend/conformance_test.c \
+
+CONFORMANCE_SRCS = \
+	tests/backend/conform_time.c \
+	tests/backend/conform_many.c \
+	tests/backend/conform_interest.c \
+	tests/backend/conform_fork.c \
+	tests/backend/conform_fault.c \
+	tests/backend/conform_drop.c \
+	tests/backend/conform.c \
+	tests/backend/conform_sockets.c \
+	tests/backend/conform_kinds.c \
+
+LOOPBACK_TESTS = \
+
+SUPPORT_SRCS = \
+	tests/support/eventlog.c \
+	tests/support/fixture.c \
+	tests/support/test.c \
+
+# A cmocka program each, in which the scripted kernel takes the place of backend/.
+MEMIO_TESTS = \
+	tests/memio/memio_test.c \
+
+MEMIO_SRCS = \
+	tests/memio/memio.c \
+
+# A program each for the scripts, of these objects and no library.
+TEST_TOOLS = \
+	tests/tools/ask.c \
+	tests/tools/crowd.c \
+	tests/tools/upload.c \
+	tests/tools/starve.c \
+
+TOOL_SRCS = \
+	tests/tools/client.c \
+
+TEST_SCRIPTS = \
+	tests/layers_test.sh \
+	tests/build_test.sh \
+	tests/standins/check.sh \
+
+# ---- how ----
+
+# The goal when none is named, before the rules of config.mk.
+all:
+
+# Empty in the source tree; the Makefile of a build folder sets it to that folder's full path,
+# since some makes look for an included file beside the including one first.
+include $(weir_build)config.mk
+
+# In this order: what is in the build folder hides what another build left in the source tree.
+INCLUDES = -I. -I$(srcdir) -Iinclude
+COMPILE = $(CC) $(STANDARD) $(WARNINGS) $(INCLUDES) $(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) $(STANDARD) $(CFLAGS) $(LDFLAGS)
+CONFIG = $(weir_build)config.mk
+
+LIBRARY_OBJS = $(BACKEND_OBJS) $(CORE_OBJS) $(MAIN_OBJS) $(HTTP_OBJS)
+PROGRAMS = $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) $(ALL_TEST_PROGRAMS)
+
+all: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS)
+
+# GNU make comes here before anything else, the others on the way.
+$(CONFIG):
+	@test -f config.mk || { echo 'weir is not configured: run ./configure first' >&2; exit 1; }
+	@sh $(srcdir)/configure --renew='$(CURDIR)'
+
+libweir.a: $(LIBRARY_OBJS)
+	rm -f $@
+	$(AR) rc $@ $(LIBRARY_OBJS)
+	$(RANLIB) $@
+
+# ---- running ----
+
+run: $(CONFIG) tests/examples/hello
+	./tests/examples/hello $(ADDRESS)
+
+# One or a few of them: make check TESTS='tests/unit/parse_test tests/build_test.sh'
+TESTS = $(TEST_PROGRAMS) $(TEST_SCRIPTS)
+
+check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(TEST_PROGRAMS)
+	@$(CMOCKA) || { echo 'the tests need cmocka: run sh tests/deps.sh, then ./configure' >&2; exit 1; }
+	@WEIR_SRCDIR=$(srcdir) WEIR_BACKEND=$(BACKEND) CC='$(CC)' sh $(srcdir)/tests/run.sh $(TESTS)
+
+# Only builds them; `check` runs them.
+test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(TEST_PROGRAMS)
+
+bench: $(CONFIG) libweir.a $(BENCH_PROGRAMS)
+	@set -- $(BENCH_PROGRAMS); echo "$$# measuring programs in bench/"
+
+# The long runs behind figures of bench/RESULTS.md.
+soak-upload: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
+	@sh $(srcdir)/tests/soak.sh upload
+
+soak-crowd: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
+	@sh $(srcdir)/tests/soak.sh crowd
+
+# ---- installing ----
+
+includedir = $(prefix)/include
+libdir = $(prefix)/lib
+mandir = $(prefix)/share/man
+INTO_INCLUDE = $(DESTDIR)$(includedir)
+INTO_LIB = $(DESTDIR)$(libdir)
+INTO_MAN = $(DESTDIR)$(mandir)/man3
+
+install: $(CONFIG) libweir.a
+	mkdir -p '$(INTO_INCLUDE)' '$(INTO_LIB)/pkgconfig' '$(INTO_MAN)'
+	cp libweir.a '$(INTO_LIB)/libweir.a'
+	$(RANLIB) '$(INTO_LIB)/libweir.a'
+	chmod 644 '$(INTO_LIB)/libweir.a'
+	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
+		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS)|' $(srcdir)/core/weir.pc.in \
+		>'$(INTO_LIB)/pkgconfig/weir.pc'
+	chmod 644 '$(INTO_LIB)/pkgconfig/weir.pc'
+	for file in $(PUBLIC_HEADERS); do \
+		cp $(srcdir)/$$file '$(INTO_INCLUDE)' && \
+		chmod 644 '$(INTO_INCLUDE)'/$${file##*/} || exit 1; \
+	done
+	for file in $(MANPAGES); do \
+		cp $(srcdir)/$$file '$(INTO_MAN)' && chmod 644 '$(INTO_MAN)'/$${file##*/} || exit 1; \
+	done
+
+uninstall:
+	rm -f '$(INTO_LIB)/libweir.a' '$(INTO_LIB)/pkgconfig/weir.pc'
+	for file in $(PUBLIC_HEADERS); do rm -f '$(INTO_INCLUDE)'/$${file##*/}; done
+	for file in $(MANPAGES); do rm -f '$(INTO_MAN)'/$${file##*/}; done
+
+# ---- shipping ----
+
+# What git knows of; without git, all that is in the rooms and was not built.
+DIST = weir-$(VERSION)
+
+dist: $(CONFIG)
+	rm -rf $(DIST)
+	mkdir $(DIST)
+	@here=`pwd`; cd $(srcdir) && \
+	{ test -e .git && git ls-files 2>/dev/null | grep . || \
+	find backend core http tests bench [A-Z]*.md LICENSE configure Makefile .[a-z]* -type f \
+		! -name '*.o' ! -path '.git/*' 2>/dev/null; } | \
+	while read -r file; do \
+		case " $(PROGRAMS) " in *" $$file "*) continue;; esac; \
+		if test -f "$$file"; then echo "$$file"; fi; \
+	done | sort >"$$here"/$(DIST).files && \
+	tar cf - `cat "$$here"/$(DIST).files` | (cd "$$here"/$(DIST) && tar xf -)
+	tar cf - $(DIST) | gzip -9 >$(DIST).tar.gz
+	rm -rf $(DIST) $(DIST).files
+
+# ---- cleaning ----
+
+# By folder and not by list: a file may have left its list since.
+clean:
+	rm -f libweir.a $(PROGRAMS)
+	for folder in $(FOLDERS); do rm -f $$folder/*.o; done
+	for file in $(PUBLIC_HEADERS); do rm -f include/$${file##*/}; done
+
+distclean: clean
+	rm -f config.h config.mk config.log $(DIST).tar.gz $(BUILD_MAKEFILE)
+	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
+
+.PHONY: all check test-programs bench soak-upload soak-crowd run install uninstall dist clean distclean

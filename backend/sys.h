@@ -1,0 +1,169 @@
+/*
+ * Everything but polling that weir asks of the operating system. The rooms
+ * above call the system only through these functions and poller.h, so that a
+ * second implementation (tests/memio) can stand in the kernel's place.
+ *
+ * All return >= 0 for success and -errno for failure; none touches errno as a
+ * channel, none sleeps, none raises SIGPIPE. Every descriptor they make is
+ * non-blocking and close-on-exec. EINTR is handled inside.
+ */
+#ifndef WEIR_BACKEND_SYS_H
+#define WEIR_BACKEND_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- clocks (sys_clock.c) ---- */
+
+/* Microseconds of a clock that never goes back and counts at its own pace. */
+int64_t weir__sys_now_us(void);
+/* Seconds since 1970-01-01 UTC, for dates. */
+int64_t weir__sys_wall_s(void);
+
+/* ---- threads and processes (sys_thread.c) ---- */
+
+/* --enable-debug: the loops check which thread calls them. */
+extern const bool weir__sys_debug;
+/* A number that differs between the living threads of this process. */
+uintptr_t weir__sys_thread(void);
+/* This process's number, asked anew each time: it changes in a forked child. */
+int64_t weir__sys_pid(void);
+
+/* ---- descriptors (sys_fd.c) ---- */
+
+/* A piece of memory to read into or write from. */
+struct weir__vec {
+	void *data;
+	size_t len;
+};
+
+/*
+ * Reads into the pieces in order / writes them in order. Any descriptor: a
+ * socket, pipe, terminal or file. n <= WEIR__VEC_MAX. Returns the octets moved
+ * (read: 0 is the end), -EAGAIN when it would block, or another -errno
+ * (-EPIPE, -ECONNRESET …).
+ */
+#define WEIR__VEC_MAX 16
+int64_t weir__sys_readv(int fd, const struct weir__vec *vec, int n);
+int64_t weir__sys_writev(int fd, const struct weir__vec *vec, int n);
+
+/* Closes; EINTR counts as closed. */
+void weir__sys_close(int fd);
+/* Makes a descriptor that was made elsewhere non-blocking and close-on-exec. */
+int weir__sys_adopt(int fd);
+/* A pipe: fd[0] is read, fd[1] written. */
+int weir__sys_pipe(int fd[2]);
+/* How many descriptors this process may have open at once. */
+int weir__sys_fd_limit(void);
+
+/* ---- wake-ups (sys_wake.c) ---- */
+
+/*
+ * A descriptor that becomes readable when it is sent to: an eventfd (both
+ * numbers the same) or a pipe. send is safe in signal handlers and threads and
+ * leaves errno as it was.
+ */
+int weir__sys_wake_open(int fd[2]);
+void weir__sys_wake_close(int fd[2]);
+void weir__sys_wake_send(int fd);
+/* Empties it, so that it is no longer readable. */
+void weir__sys_wake_drain(int fd);
+
+/* ---- signals (sys_signal.c) ---- */
+
+/*
+ * Catching is per process. catch remembers the disposition that a signal had
+ * (once) and installs a handler that marks the signal and wakes `wake_fd`; a
+ * signal can be caught for one wake_fd only (-EBUSY). -EINVAL for a signal that
+ * cannot be caught. release puts the remembered disposition back.
+ */
+int weir__sys_signal_catch(int signo, int wake_fd);
+void weir__sys_signal_release(int signo);
+/* How often signo came since the last call; at least 1 if it came at all. */
+unsigned weir__sys_signal_take(int signo);
+/* Signals are numbered 1 to WEIR__SIGNAL_MAX - 1. */
+#define WEIR__SIGNAL_MAX 65
+/* The system's numbers for the signals that core/main.c treats as "drain". */
+int weir__sys_signal_interrupt(void);
+int weir__sys_signal_terminate(void);
+
+/* ---- sockets (sys_socket.c) ---- */
+
+enum weir__addr_kind { WEIR__ADDR_NONE, WEIR__ADDR_IP4, WEIR__ADDR_IP6, WEIR__ADDR_UNIX };
+
+/* The longest unix path, with its terminating zero; shorter on some systems. */
+#define WEIR__PATH_MAX 108
+
+struct weir__addr {
+	uint8_t kind;
+	bool abstract;     /* unix: a name of Linux's abstract space, no leading zero in path */
+	uint8_t path_len;  /* unix: octets in path, without the terminating zero */
+	uint16_t port;     /* IP: in host order */
+	uint32_t scope;    /* IPv6: the interface's number, or 0 */
+	union {
+		uint8_t ip[16]; /* IPv4 uses the first four; network order */
+		char path[WEIR__PATH_MAX];
+	} u;
+};
+
+struct weir__listen_how {
+	int backlog;       /* 0: the system's largest */
+	bool reuse_port;   /* SO_REUSEPORT: -ENOTSUP where there is none */
+	bool v6_only;      /* IPv6 wildcard does not take IPv4 */
+};
+
+/*
+ * A listening socket with SO_REUSEADDR, and TCP_NODELAY where it is inherited
+ * by what is accepted. A unix path that nobody listens on any more is replaced;
+ * one with a listener is -EADDRINUSE.
+ */
+int weir__sys_listen(const struct weir__addr *addr, const struct weir__listen_how *how);
+/* Removes a unix path that listen made; nothing for other addresses. */
+void weir__sys_unlisten(const struct weir__addr *addr);
+/*
+ * Accepts one connection: its descriptor, with *peer filled in. -EAGAIN: none
+ * waits. -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS: no room. Connections that died in
+ * the queue are -ECONNABORTED: try again. TCP_NODELAY is set here only where it
+ * is not inherited from the listener. peer may be NULL.
+ */
+int weir__sys_accept(int fd, struct weir__addr *peer);
+/*
+ * Starts to connect. Returns a descriptor: *pending says whether the connection
+ * is still on its way (then it becomes writable, and connect_result tells), and
+ * *result is 0 or the -errno with which connect itself was refused at once. A
+ * negative return means that there is no descriptor.
+ */
+int weir__sys_connect(const struct weir__addr *addr, bool *pending, int *result);
+/* The outcome of a pending connect: 0 or -errno. Clears it. */
+int weir__sys_connect_result(int fd);
+/* Half-closes for writing. */
+int weir__sys_shutdown(int fd);
+/* Makes the close that follows a reset: what is unsent is dropped. */
+void weir__sys_reset_on_close(int fd);
+/* The address of this end / of the other end. */
+int weir__sys_local(int fd, struct weir__addr *addr);
+int weir__sys_remote(int fd, struct weir__addr *addr);
+int weir__sys_nodelay(int fd, bool on);
+/* TCP keep-alive after `seconds` of silence; 0 switches it off. */
+int weir__sys_keepalive(int fd, int seconds);
+/* 1 when a read would find octets or the end at once, 0 when not. */
+int weir__sys_readable(int fd);
+
+/* ---- what was inherited (sys_inherit.c) ---- */
+
+/* Checks that fd is a listening stream socket and adopts it. 0 or -errno. */
+int weir__sys_inherit(int fd);
+/*
+ * The number of the socket that systemd passed under this name (LISTEN_FDS,
+ * LISTEN_PID, LISTEN_FDNAMES), adopted; an empty name is the first.
+ * -ENOENT when there is none.
+ */
+int weir__sys_inherit_named(const char *name, size_t len);
+
+/* ---- names of errors (sys_thread.c) ---- */
+
+/* The system's text for a positive errno number; never NULL; in static storage. */
+const char *weir__sys_error(int number);
+
+#endif

@@ -1,0 +1,138 @@
+/* Who gets which buffer: lending chunks and small blocks, last in first out. */
+#include "core/chunk.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* How many chunks and blocks stay for the next borrower when nobody needs them. */
+#define KEEP_CHUNKS 16
+#define KEEP_BLOCKS 64
+#define RESERVE 2
+
+static void push(void **list, void *block)
+{
+	memcpy(block, list, sizeof *list);
+	*list = block;
+}
+
+static void *pop(void **list)
+{
+	void *block = *list;
+	if (block)
+		memcpy(list, block, sizeof *list);
+	return block;
+}
+
+static void drop(struct weir__mem *mem, void **list, size_t size)
+{
+	void *block;
+	while ((block = pop(list)) != NULL)
+		weir__mem_free(mem, block, size);
+}
+
+int weir__chunks_init(struct weir__chunks *chunks, struct weir__mem *mem, int32_t max)
+{
+	*chunks = (struct weir__chunks){.mem = mem, .max = max < 0 ? INT32_MAX : max};
+	for (int i = 0; i < RESERVE; i++) {
+		void *chunk = weir__mem_resize(mem, NULL, 0, WEIR__CHUNK);
+		if (!chunk) {
+			weir__chunks_free(chunks);
+			return -ENOMEM;
+		}
+		push(&chunks->reserve, chunk);
+		chunks->reserved++;
+	}
+	return 0;
+}
+
+void weir__chunks_free(struct weir__chunks *chunks)
+{
+	drop(chunks->mem, &chunks->free, WEIR__CHUNK);
+	drop(chunks->mem, &chunks->reserve, WEIR__CHUNK);
+}
+
+bool weir__chunks_room(const struct weir__chunks *chunks)
+{
+	return chunks->nused < chunks->max;
+}
+
+bool weir__chunks_allow(const struct weir__chunks *chunks, size_t octets)
+{
+	size_t need = octets / (WEIR__CHUNK - WEIR__CHUNK_HEAD) + 1;
+	/* Output may have gone beyond the cap, with the reserve. */
+	size_t room = weir__chunks_room(chunks) ? (size_t)(chunks->max - chunks->nused) : 0;
+	size_t ready = (size_t)chunks->nfree + (size_t)chunks->reserved;
+	if (need <= (size_t)chunks->reserved)
+		return true;
+	if (need > room + (size_t)chunks->reserved)
+		return false;
+	return need <= ready ||
+	       need - ready <= (chunks->mem->cap - chunks->mem->used) / WEIR__CHUNK;
+}
+
+void *weir__chunk_take(struct weir__chunks *chunks)
+{
+	if (!weir__chunks_room(chunks))
+		return NULL;
+	void *chunk = pop(&chunks->free);
+	if (chunk)
+		chunks->nfree--;
+	else
+		chunk = weir__mem_resize(chunks->mem, NULL, 0, WEIR__CHUNK);
+	if (chunk)
+		chunks->nused++;
+	return chunk;
+}
+
+void *weir__chunk_take_output(struct weir__chunks *chunks)
+{
+	void *chunk = weir__chunk_take(chunks);
+	if (!chunk && (chunk = pop(&chunks->reserve)) != NULL) {
+		chunks->reserved--;
+		chunks->nused++;
+	}
+	return chunk;
+}
+
+void weir__chunk_give(struct weir__chunks *chunks, void *chunk)
+{
+	chunks->nused--;
+	if (chunks->reserved < RESERVE) {
+		chunks->reserved++;
+		push(&chunks->reserve, chunk);
+	} else if (chunks->nfree < KEEP_CHUNKS) {
+		chunks->nfree++;
+		push(&chunks->free, chunk);
+	} else {
+		weir__mem_free(chunks->mem, chunk, WEIR__CHUNK);
+	}
+}
+
+void weir__pool_init(struct weir__pool *pool, struct weir__mem *mem, size_t size)
+{
+	*pool = (struct weir__pool){.mem = mem, .size = (uint32_t)size};
+}
+
+void weir__pool_free(struct weir__pool *pool)
+{
+	drop(pool->mem, &pool->free, pool->size);
+}
+
+void *weir__pool_take(struct weir__pool *pool)
+{
+	void *block = pop(&pool->free);
+	if (!block)
+		return weir__mem_resize(pool->mem, NULL, 0, pool->size);
+	pool->nfree--;
+	return block;
+}
+
+void weir__pool_give(struct weir__pool *pool, void *block)
+{
+	if (pool->nfree >= KEEP_BLOCKS) {
+		weir__mem_free(pool->mem, block, pool->size);
+		return;
+	}
+	pool->nfree++;
+	push(&pool->free, block);
+}

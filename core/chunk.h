@@ -1,0 +1,55 @@
+/*
+ * Buffers. Chunks of one size are lent to whoever reads or has output that the
+ * kernel did not take, and come back last in first out, so that the warm one
+ * serves the next. Small blocks of one kind (a stream's flow, an exchange) have
+ * a pool each, for the same reason: nothing is allocated on a warm loop.
+ */
+#ifndef WEIR_CORE_CHUNK_H
+#define WEIR_CORE_CHUNK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/mem.h"
+
+#define WEIR__CHUNK 16384
+/* What a queue of output needs of a chunk for itself, at most. */
+#define WEIR__CHUNK_HEAD 64
+
+struct weir__chunks {
+	struct weir__mem *mem;
+	void *free;       /* linked through their first octets */
+	void *reserve;    /* two that only output may have when there are no others */
+	int32_t nfree, reserved;
+	int32_t nused, max;
+};
+
+/* 0 or -ENOMEM. max < 0: no cap. */
+int weir__chunks_init(struct weir__chunks *chunks, struct weir__mem *mem, int32_t max);
+void weir__chunks_free(struct weir__chunks *chunks);
+
+/* WEIR__CHUNK octets to read into, or NULL: at the cap, or no memory. */
+void *weir__chunk_take(struct weir__chunks *chunks);
+/* The same for output: may take from the reserve. */
+void *weir__chunk_take_output(struct weir__chunks *chunks);
+void weir__chunk_give(struct weir__chunks *chunks, void *chunk);
+/* Whether a take would not fail for the cap. */
+bool weir__chunks_room(const struct weir__chunks *chunks);
+/* Whether the caps leave output that many octets of chunks. */
+bool weir__chunks_allow(const struct weir__chunks *chunks, size_t octets);
+
+/* Blocks of one size. */
+struct weir__pool {
+	struct weir__mem *mem;
+	void *free;
+	uint32_t size;
+	uint32_t nfree;
+};
+
+void weir__pool_init(struct weir__pool *pool, struct weir__mem *mem, size_t size);
+void weir__pool_free(struct weir__pool *pool);
+/* A block, not cleared, or NULL. */
+void *weir__pool_take(struct weir__pool *pool);
+void weir__pool_give(struct weir__pool *pool, void *block);
+
+#endif

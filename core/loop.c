@@ -1,0 +1,579 @@
+/*
+ * The loop: in which order things happen, and how a descriptor's two truths
+ * meet. One turn:
+ *
+ *   tasks      what was put off or posted
+ *   errands    what objects have to tell that they could not tell inside a call
+ *   reconcile  the poller learns of changed interest
+ *   wait       until an event, a deadline, a post
+ *   events     each to its object, if its tag is still the right one
+ *   limits, timers
+ *   burial     closed objects are freed: until here pointers to them were good
+ *
+ * Tasks come before timers, so that what is put off inside a task runs before a
+ * zero timer that was started beside it; they never starve events, because what
+ * they queue belongs to the next turn, whose wait merely looks.
+ */
+#include "core/loop.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/stream.h"
+
+#define FIRST_SLOTS 64
+
+/* ---- descriptors -------------------------------------------------------- */
+
+static int grow_slots(weir_loop *loop, int32_t fd)
+{
+	int32_t n = loop->nslots ? loop->nslots : FIRST_SLOTS;
+	while (n <= fd)
+		n *= 2;
+	if (n == loop->nslots)
+		return 0;
+	struct weir__slot *slots =
+		weir__mem_resize(&loop->mem, loop->slots, (size_t)loop->nslots * sizeof *slots,
+				 (size_t)n * sizeof *slots);
+	if (!slots)
+		return -ENOMEM;
+	memset(slots + loop->nslots, 0, (size_t)(n - loop->nslots) * sizeof *slots);
+	loop->slots = slots;
+	loop->nslots = n;
+	return 0;
+}
+
+static void mark_dirty(weir_loop *loop, int32_t fd)
+{
+	struct weir__slot *slot = &loop->slots[fd];
+	if (slot->dirty)
+		return;
+	slot->dirty = 1;
+	slot->next_dirty = loop->dirty;
+	loop->dirty = fd;
+}
+
+/* Tells the poller. 0 or -errno; with an error nothing is armed. */
+static int arm(weir_loop *loop, struct weir__slot *slot)
+{
+	struct weir__source *source = slot->source;
+	unsigned old = slot->armed;
+	if (slot->always || source->want == old)
+		return 0;
+	int result = weir__poller_set(loop->poller, source->fd, slot->tag, old, source->want);
+	slot->armed = result == 0 ? source->want & 3u : 0;
+	if (result == 1) {
+		slot->always = 1;
+		loop->nalways++;
+	}
+	return result < 0 ? result : 0;
+}
+
+int weir__attach(weir_loop *loop, struct weir__source *source, bool shared)
+{
+	if (source->fd < 0 || source->fd > INT32_MAX / 4)
+		return -EBADF;
+	int result = grow_slots(loop, source->fd);
+	if (result < 0)
+		return result;
+	struct weir__slot *slot = &loop->slots[source->fd];
+	if (slot->source)
+		return -EBUSY;
+	slot->source = source;
+	slot->shared = shared;
+	slot->tag++;
+	result = arm(loop, slot);
+	if (result < 0)
+		slot->source = NULL;
+	return result;
+}
+
+void weir__detach(weir_loop *loop, struct weir__source *source)
+{
+	struct weir__slot *slot = &loop->slots[source->fd];
+	/* Also with nothing armed: a removal of this turn may still be on its way. */
+	weir__poller_drop(loop->poller, source->fd, slot->armed, slot->shared);
+	loop->nalways -= slot->always;
+	slot->source = NULL;
+	slot->armed = slot->always = 0;
+}
+
+void weir__want(weir_loop *loop, struct weir__source *source, unsigned want)
+{
+	source->want = (uint8_t)want;
+	if (want & ~loop->slots[source->fd].armed)
+		mark_dirty(loop, source->fd);
+}
+
+void weir__errand(weir_loop *loop, struct weir__source *source)
+{
+	source->bits |= WEIR__ERRAND;
+	mark_dirty(loop, source->fd);
+}
+
+/* Errands of those in the list now; whoever is added meanwhile stands before
+   them in the list and has its turn in the next one. */
+static void run_errands(weir_loop *loop)
+{
+	for (int32_t fd = loop->dirty; fd >= 0; fd = loop->slots[fd].next_dirty) {
+		struct weir__source *source = loop->slots[fd].source;
+		if (!source || !(source->bits & WEIR__ERRAND))
+			continue;
+		source->bits &= (uint16_t)~WEIR__ERRAND;
+		loop->roles[source->kind]->settle(loop, source);
+	}
+}
+
+/* The kernel refused an addition: the object finds out why by trying, and it is
+   tried again, but not at once. */
+static void arm_failed(weir_loop *loop, struct weir__source *source)
+{
+	loop->retry = true;
+	mark_dirty(loop, source->fd);
+	loop->roles[source->kind]->ready(loop, source, source->want);
+}
+
+static void reconcile(weir_loop *loop)
+{
+	int32_t fd = loop->dirty;
+	loop->dirty = -1;
+	loop->busy = loop->retry = false;
+	while (fd >= 0) {
+		struct weir__slot *slot = &loop->slots[fd];
+		struct weir__source *source = slot->source;
+		int32_t next = slot->next_dirty;
+		slot->dirty = 0;
+		if (source && source->bits & WEIR__ERRAND) {
+			mark_dirty(loop, fd);
+			loop->busy = true;
+		}
+		if (source && source->want & ~slot->armed && arm(loop, slot) < 0)
+			arm_failed(loop, source);
+		fd = next;
+	}
+}
+
+int weir__rebuild(weir_loop *loop)
+{
+	int result = weir__poller_fork(loop->poller);
+	for (int32_t fd = 0; fd < loop->nslots; fd++) {
+		struct weir__slot *slot = &loop->slots[fd];
+		slot->armed = 0;
+		slot->tag++;
+		if (slot->source)
+			mark_dirty(loop, fd);
+	}
+	return result;
+}
+
+/* ---- events ------------------------------------------------------------- */
+
+/* One stale event is ordinary: its descriptor was closed by an earlier one of
+   the batch. The same again in the next wait means that the kernel still holds
+   a registration we know nothing of. */
+static void stale(weir_loop *loop, const struct weir__event *event)
+{
+	bool again = loop->stale_fd == event->fd && loop->stale_tag == event->tag;
+	loop->stale_fd = event->fd;
+	loop->stale_tag = event->tag;
+	if (again) {
+		loop->stale_fd = -1;
+		if (weir__rebuild(loop) < 0)
+			loop->retry = true;
+	}
+}
+
+static void dispatch(weir_loop *loop, const struct weir__event *event)
+{
+	struct weir__slot *slot = &loop->slots[event->fd];
+	struct weir__source *source = slot->source;
+	if (!source || slot->tag != event->tag) {
+		stale(loop, event);
+		return;
+	}
+	unsigned ready = event->ready & WEIR__ERR ? source->want : event->ready & source->want;
+	if (ready)
+		loop->roles[source->kind]->ready(loop, source, ready);
+	else
+		arm(loop, slot);
+}
+
+static bool always_ready(const struct weir__slot *slot)
+{
+	return slot->always && slot->source && slot->source->want;
+}
+
+/* Descriptors that the kernel cannot poll take at most half of a batch; the
+   next one begins where this one ended. */
+static int add_always_ready(weir_loop *loop, struct weir__event *out)
+{
+	int n = 0;
+	int32_t first = loop->next_always;
+	for (int32_t i = 0; i < loop->nslots && n < WEIR__BATCH / 2; i++) {
+		int32_t fd = (first + i) % loop->nslots;
+		const struct weir__slot *slot = &loop->slots[fd];
+		if (!always_ready(slot))
+			continue;
+		out[n++] = (struct weir__event){fd, slot->tag, slot->source->want};
+		loop->next_always = fd + 1;
+	}
+	return n;
+}
+
+static bool always_wanted(const weir_loop *loop)
+{
+	for (int32_t fd = 0; loop->nalways && fd < loop->nslots; fd++)
+		if (always_ready(&loop->slots[fd]))
+			return true;
+	return false;
+}
+
+static void refresh_now(weir_loop *loop)
+{
+	loop->now = weir__sys_now_us() / 1000;
+	loop->wall = 0;
+}
+
+static int64_t min64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How long the wait may be, in ms; -1: for ever. */
+static int timeout(weir_loop *loop, int64_t max_wait)
+{
+	if (loop->tasks || loop->busy || atomic_load(&loop->posted) || always_wanted(loop))
+		return 0;
+	if (loop->timers || loop->wheel.count)
+		refresh_now(loop);
+	int64_t next = min64(weir__timers_next(loop), weir__wheel_next(loop));
+	int64_t ms = next == INT64_MAX ? next : next - loop->now;
+	if (ms < 0)
+		ms = 0;
+	if (loop->retry || loop->starved)
+		ms = min64(ms, WEIR__RETRY_MS);
+	if (max_wait >= 0)
+		ms = min64(ms, max_wait);
+	/* What is due later than a wait can last is looked at again after it. */
+	return ms == INT64_MAX ? -1 : (int)min64(ms, INT_MAX);
+}
+
+static int wait(weir_loop *loop, int64_t max_wait)
+{
+	struct weir__event events[WEIR__BATCH];
+	int max = loop->nalways ? WEIR__BATCH / 2 : WEIR__BATCH;
+	int n = weir__poller_wait(loop->poller, events, max, timeout(loop, max_wait));
+	if (n < 0)
+		return n;
+	refresh_now(loop);
+	if (loop->nalways)
+		n += add_always_ready(loop, events + n);
+	for (int i = 0; i < n; i++)
+		dispatch(loop, &events[i]);
+	return 0;
+}
+
+/* ---- turns -------------------------------------------------------------- */
+
+void weir__bury(weir_loop *loop, void *object, size_t size)
+{
+	struct weir__dead *dead = object;
+	dead->next = loop->dead;
+	dead->size = size;
+	loop->dead = dead;
+}
+
+static void free_dead(weir_loop *loop)
+{
+	while (loop->dead) {
+		struct weir__dead *dead = loop->dead;
+		loop->dead = dead->next;
+		weir__mem_free(&loop->mem, dead, dead->size);
+	}
+}
+
+void weir__room(weir_loop *loop)
+{
+	if (loop->paused)
+		weir__listeners_resume(loop);
+	if (loop->starved && weir__chunks_room(&loop->chunks))
+		weir__streams_resume(loop);
+}
+
+static bool held(const weir_loop *loop)
+{
+	return loop->holds > 0 || atomic_load(&loop->posted);
+}
+
+int weir_loop_step(weir_loop *loop, int64_t max_wait_ms)
+{
+	int result = weir__thread_check(loop);
+	if (result < 0 || loop->turning)
+		return result < 0 ? result : WEIR_ESTATE;
+	loop->turning = true;
+	loop->turn_order = loop->order;
+	refresh_now(loop);
+	weir__tasks_collect(loop);
+	weir__tasks_run(loop);
+	run_errands(loop);
+	reconcile(loop);
+	/* What ran may have been the last thing that held the loop: then only look. */
+	result = wait(loop, held(loop) ? max_wait_ms : 0);
+	weir__wheel_run(loop);
+	weir__timers_run(loop);
+	if (loop->starved && loop->now >= loop->starved_until &&
+	    weir__chunks_room(&loop->chunks))
+		weir__streams_resume(loop);
+	free_dead(loop);
+	loop->turning = false;
+	return result < 0 ? result : held(loop);
+}
+
+/* The loop is not to be entered again from there. */
+static void run_at_end(weir_loop *loop)
+{
+	loop->turning = true;
+	weir__tasks_run_stack(&loop->at_end);
+	loop->turning = false;
+}
+
+int weir_loop_run(weir_loop *loop)
+{
+	int result = weir__thread_check(loop);
+	if (result < 0 || loop->turning)
+		return result < 0 ? result : WEIR_ESTATE;
+	while (result >= 0 && !loop->stopping && held(loop))
+		result = weir_loop_step(loop, -1);
+	run_at_end(loop);
+	loop->stopping = false;
+	return result < 0 ? result : 0;
+}
+
+void weir_loop_stop(weir_loop *loop)
+{
+	loop->stopping = true;
+}
+
+int64_t weir_loop_now(const weir_loop *loop)
+{
+	return loop->now;
+}
+
+int64_t weir__loop_wall(weir_loop *loop)
+{
+	if (!loop->wall)
+		loop->wall = weir__sys_wall_s();
+	return loop->wall;
+}
+
+void weir_loop_hold(weir_loop *loop)
+{
+	loop->holds++;
+}
+
+void weir_loop_release(weir_loop *loop)
+{
+	loop->holds--;
+}
+
+const char *weir_backend(void)
+{
+	return weir__poller_name();
+}
+
+int weir__thread_check(const weir_loop *loop)
+{
+	return weir__sys_debug && loop->thread != weir__sys_thread() ? WEIR_ETHREAD : 0;
+}
+
+/* ---- wake-ups ----------------------------------------------------------- */
+
+static void woken(weir_loop *loop, struct weir__source *source, unsigned ready)
+{
+	(void)ready;
+	weir__sys_wake_drain(source->fd);
+	if (loop->signals)
+		weir__signals_run(loop);
+}
+
+static void wake_close(weir_loop *loop, struct weir__source *source)
+{
+	weir__detach(loop, source);
+	weir__sys_wake_close(loop->wake_fd);
+}
+
+static int wake_open(weir_loop *loop)
+{
+	static const struct weir__role role = {.ready = woken, .close = wake_close};
+	int result = weir__sys_wake_open(loop->wake_fd);
+	if (result < 0)
+		return result;
+	loop->roles[WEIR__WAKE] = &role;
+	loop->wake = (struct weir__source){
+		.fd = loop->wake_fd[0], .kind = WEIR__WAKE, .want = WEIR__IN};
+	result = weir__attach(loop, &loop->wake, false);
+	if (result < 0)
+		weir__sys_wake_close(loop->wake_fd);
+	return result;
+}
+
+/* The parent's descriptor would wake the parent, and be emptied by it. */
+static int renew_wake(weir_loop *loop)
+{
+	int old[2] = {loop->wake_fd[0], loop->wake_fd[1]};
+	weir__detach(loop, &loop->wake);
+	int result = wake_open(loop);
+	if (result < 0) {
+		loop->wake.fd = loop->wake_fd[0] = old[0];
+		loop->wake_fd[1] = old[1];
+		return result;
+	}
+	result = weir__signals_move(loop);
+	weir__sys_wake_close(old);
+	return result;
+}
+
+int weir_loop_forked(weir_loop *loop)
+{
+	loop->thread = weir__sys_thread();
+	for (int32_t fd = 0; fd < loop->nslots; fd++)
+		loop->slots[fd].shared = 1;
+	int result = weir__rebuild(loop);
+	return result < 0 ? result : renew_wake(loop);
+}
+
+/* ---- making and freeing ------------------------------------------------- */
+
+static void *default_alloc(void *arg, void *ptr, size_t old_size, size_t new_size)
+{
+	(void)arg;
+	(void)old_size;
+	if (new_size)
+		return realloc(ptr, new_size);
+	free(ptr);
+	return NULL;
+}
+
+static struct weir__mem memory_of(const weir_loop_opts *opts)
+{
+	struct weir__mem mem = {.fn = default_alloc, .cap = SIZE_MAX};
+	if (opts->alloc) {
+		mem.fn = opts->alloc;
+		mem.arg = opts->alloc_arg;
+	}
+	if (opts->max_memory > 0 && (uint64_t)opts->max_memory < SIZE_MAX)
+		mem.cap = (size_t)opts->max_memory;
+	return mem;
+}
+
+static int32_t or_default(int32_t value, int32_t zero)
+{
+	return value ? value : zero;
+}
+
+static void init(weir_loop *loop, const weir_loop_opts *opts)
+{
+	loop->dirty = loop->stale_fd = -1;
+	loop->tasks_end = &loop->tasks;
+	loop->thread = weir__sys_thread();
+	loop->max_conns = opts->max_conns > 0 ? opts->max_conns : INT32_MAX;
+	atomic_init(&loop->posted, NULL);
+	refresh_now(loop);
+	weir__wheel_init(&loop->wheel, loop->now);
+	weir__peers_init(&loop->peers, &loop->mem);
+	weir__pool_init(&loop->flows, &loop->mem, sizeof(struct weir__flow));
+	weir__owner_init(&loop->plain, loop, NULL, NULL, NULL);
+}
+
+static void free_memory(weir_loop *loop)
+{
+	weir__mem_free(&loop->mem, loop->spare_stream, sizeof(weir_stream));
+	weir__pool_free(&loop->flows);
+	weir__chunks_free(&loop->chunks);
+	weir__peers_free(&loop->peers);
+	weir__mem_free(&loop->mem, loop->slots, (size_t)loop->nslots * sizeof *loop->slots);
+	weir__poller_close(loop->poller);
+	struct weir__mem mem = loop->mem;
+	weir__mem_free(&mem, loop, sizeof *loop);
+}
+
+int weir_loop_new(weir_loop **out, const weir_loop_opts *opts)
+{
+	static const weir_loop_opts defaults;
+	if (!opts)
+		opts = &defaults;
+	struct weir__mem mem = memory_of(opts);
+	weir_loop *loop = weir__mem_new(&mem, sizeof *loop);
+	*out = NULL;
+	if (!loop)
+		return -ENOMEM;
+	loop->mem = mem;
+	init(loop, opts);
+	int result =
+		weir__chunks_init(&loop->chunks, &loop->mem, or_default(opts->max_chunks, 16384));
+	if (result == 0)
+		result = weir__poller_open(&loop->poller, &loop->mem);
+	if (result == 0)
+		result = wake_open(loop);
+	if (result < 0) {
+		free_memory(loop);
+		return result;
+	}
+	*out = loop;
+	return 0;
+}
+
+static void close_sources(weir_loop *loop)
+{
+	for (int32_t fd = 0; fd < loop->nslots; fd++) {
+		struct weir__source *source = loop->slots[fd].source;
+		if (source && source != &loop->wake)
+			loop->roles[source->kind]->close(loop, source);
+	}
+}
+
+void weir_loop_free(weir_loop *loop)
+{
+	if (!loop)
+		return;
+	run_at_end(loop);
+	while (loop->tenants)
+		loop->tenants->free(loop->tenants);
+	close_sources(loop);
+	while (loop->timers)
+		weir_timer_stop(loop->timers);
+	while (loop->signals)
+		weir_signal_stop(loop->signals);
+	weir__tasks_forget(loop);
+	wake_close(loop, &loop->wake);
+	free_dead(loop);
+	free_memory(loop);
+}
+
+void weir__tenant_add(weir_loop *loop, struct weir__tenant *tenant)
+{
+	tenant->next = loop->tenants;
+	tenant->link = &loop->tenants;
+	if (tenant->next)
+		tenant->next->link = &tenant->next;
+	loop->tenants = tenant;
+}
+
+void weir__tenant_remove(struct weir__tenant *tenant)
+{
+	*tenant->link = tenant->next;
+	if (tenant->next)
+		tenant->next->link = tenant->link;
+}
+
+void weir_loop_drain(weir_loop *loop)
+{
+	loop->draining = true;
+	while (loop->listeners)
+		weir_listener_close(loop->listeners);
+	for (struct weir__tenant *t = loop->tenants; t; t = t->next)
+		t->drain(t);
+	weir__tasks_drain(loop);
+}

@@ -1,0 +1,190 @@
+/*
+ * The loop's insides, for core/. Two structs carry everything: struct weir_loop,
+ * and struct weir__slot, of which the loop has one per descriptor number.
+ *
+ * Two truths about interest meet once per turn. What an object wants stands in
+ * its weir__source.want; what the kernel was told stands in weir__slot.armed.
+ * Whoever changes `want` marks the descriptor dirty; the loop reconciles the
+ * dirty ones right before it waits, so that toggling inside a turn costs
+ * nothing. Widening is applied then. Narrowing is lazy: it is applied when an
+ * event comes that nobody wants.
+ */
+#ifndef WEIR_CORE_LOOP_H
+#define WEIR_CORE_LOOP_H
+
+#include <stdatomic.h>
+
+#include "backend/poller.h"
+#include "backend/sys.h"
+#include "core/chunk.h"
+#include "core/peer.h"
+#include "core/weir.h"
+#include "core/wheel.h"
+
+/* What kind of object a source heads. */
+enum weir__kind { WEIR__IO, WEIR__WAKE, WEIR__LISTENER, WEIR__STREAM, WEIR__KINDS };
+
+/* The first member of everything that watches a descriptor. */
+struct weir__source {
+	int32_t fd;    /* -1: not open any more */
+	uint8_t kind;  /* enum weir__kind */
+	uint8_t want;  /* WEIR__IN, WEIR__OUT */
+	uint16_t bits; /* the kind's own; WEIR__ERRAND is the loop's */
+};
+
+/* source.bits: settle is to be called before the next wait. */
+#define WEIR__ERRAND 0x8000u
+
+/* One per descriptor number. */
+struct weir__slot {
+	struct weir__source *source; /* NULL: not ours */
+	uint32_t tag : 24;           /* differs between the owners a number has had */
+	uint32_t armed : 2;          /* what the poller was told */
+	uint32_t dirty : 1;          /* in the loop's list of dirty descriptors */
+	uint32_t always : 1;         /* the kernel cannot poll it: always ready */
+	uint32_t shared : 1;         /* a copy may live elsewhere: see weir__poller_drop */
+	int32_t next_dirty;
+};
+
+/* What the loop calls on a kind of object. */
+struct weir__role {
+	void (*ready)(weir_loop *loop, struct weir__source *source, unsigned ready);
+	/* An errand that was put off to the loop (weir__errand). */
+	void (*settle)(weir_loop *loop, struct weir__source *source);
+	/* The loop is being freed: close, silently. */
+	void (*close)(weir_loop *loop, struct weir__source *source);
+};
+
+/* What is freed at the end of the turn: written over a closed object behind its source. */
+struct weir__dead {
+	struct weir__source source;
+	struct weir__dead *next;
+	size_t size;
+};
+
+/* Something that lives as long as the loop and is freed with it (a server). */
+struct weir__tenant {
+	struct weir__tenant *next, **link;
+	void (*free)(struct weir__tenant *tenant);
+	void (*drain)(struct weir__tenant *tenant);
+};
+
+/* Who accepted or opened streams: what they share. Counted. */
+struct weir__owner {
+	weir_loop *loop;
+	void *arg; /* the listener's */
+	const weir_stream_ops *ops;
+	const weir_transport *transport;
+	void *transport_arg;
+	uint32_t refs;  /* the listener and each stream */
+	int32_t conns;  /* streams alive */
+	int32_t max_conns;
+	int32_t idle_ms, low, high, max_queue, max_unread;
+	bool accepts;   /* a listener's: its streams count against max_conns */
+};
+
+/* Events taken in one wait. */
+#define WEIR__BATCH 256
+/* How long what failed for want of memory or descriptors waits to be tried again. */
+#define WEIR__RETRY_MS 100
+
+struct weir_loop {
+	struct weir__mem mem;
+	weir__poller *poller;
+	struct weir__slot *slots;
+	int32_t nslots;
+	int32_t dirty;       /* the first dirty descriptor, or -1 */
+	int32_t nalways;     /* slots with `always` */
+	int32_t next_always; /* whose turn it is among them */
+	const struct weir__role *roles[WEIR__KINDS];
+	uintptr_t thread;
+	int64_t now;
+	int64_t wall;        /* 0: not asked yet in this turn */
+	int64_t holds;       /* what keeps the loop running */
+	bool stopping, busy, retry, draining, turning;
+
+	int32_t stale_fd;    /* the stale event of the last wait */
+	uint32_t stale_tag;
+
+	weir_task *tasks, **tasks_end;
+	weir_task *at_end, *at_drain;
+	_Atomic(weir_task *) posted;
+	struct weir__source wake;
+	int wake_fd[2];
+
+	weir_timer *timers;  /* root of the pairing heap */
+	uint64_t order, turn_order; /* of starting timers: ever, and when this turn began */
+
+	struct weir__wheel wheel;
+	struct weir__chunks chunks;
+	struct weir__pool flows;
+	struct weir__peers peers;
+	struct weir__dead *dead;
+	struct weir__owner plain; /* of streams without options */
+	void *spare_stream;       /* a block for the next accept */
+
+	int32_t conns, max_conns;
+	int32_t evictable;        /* streams that may be dropped to make room */
+	int32_t paused;           /* listeners that wait for room */
+	bool starved;             /* streams wait for a chunk */
+	int64_t starved_until;    /* ... at least until then */
+	bool at_limit;            /* the highest descriptor that the poller takes is in use */
+	weir_signal *signals;
+	struct weir__tenant *tenants;
+	weir_listener *listeners;
+};
+
+/*
+ * Registers a source whose fd, kind and want are set. Takes effect at once, so
+ * that failure is known at once: 0, -ENOMEM, -EBADF, -EMFILE, or -EBUSY when the
+ * number is registered already. `shared` as in weir__poller_drop.
+ */
+int weir__attach(weir_loop *loop, struct weir__source *source, bool shared);
+/* Forgets it; the descriptor stays open and the object alive. */
+void weir__detach(weir_loop *loop, struct weir__source *source);
+/* Changes what the source wants. */
+void weir__want(weir_loop *loop, struct weir__source *source, unsigned want);
+/* The kernel can no longer be trusted with what was registered: starts over. 0 or -errno. */
+int weir__rebuild(weir_loop *loop);
+/* Has roles[kind]->settle called before the next wait. */
+void weir__errand(weir_loop *loop, struct weir__source *source);
+/* Frees the object, which begins with a source, when the turn ends. */
+void weir__bury(weir_loop *loop, void *object, size_t size);
+/* Room has come: listeners and readers that wait for it go on. */
+void weir__room(weir_loop *loop);
+/* Seconds since 1970, asked once per turn. */
+int64_t weir__loop_wall(weir_loop *loop);
+/* The wrong thread under --enable-debug: WEIR_ETHREAD, else 0. */
+int weir__thread_check(const weir_loop *loop);
+
+void weir__tenant_add(weir_loop *loop, struct weir__tenant *tenant);
+void weir__tenant_remove(struct weir__tenant *tenant);
+
+/* task.c */
+void weir__tasks_run(weir_loop *loop);
+void weir__tasks_collect(weir_loop *loop); /* takes what was posted */
+void weir__tasks_run_stack(weir_task **stack);
+void weir__tasks_drain(weir_loop *loop);  /* queues those of weir_at_drain */
+void weir__tasks_forget(weir_loop *loop); /* the loop is going */
+
+/* timer.c */
+void weir__timers_run(weir_loop *loop);
+/* When the next one is due, or INT64_MAX. */
+int64_t weir__timers_next(const weir_loop *loop);
+
+/* signal.c */
+void weir__signals_run(weir_loop *loop);
+/* The loop has another wake_fd: signals are caught for that one. 0 or -errno. */
+int weir__signals_move(weir_loop *loop);
+
+/* listen.c */
+void weir__listeners_resume(weir_loop *loop);
+weir_listener *weir__listener_next(const weir_listener *listener);
+/* owner.c */
+void weir__owner_init(struct weir__owner *owner, weir_loop *loop, const weir_stream_opts *opts,
+		      const weir_stream_ops *ops, void *arg);
+/* A counted owner of its own for opts, or the loop's plain one. NULL: no memory. */
+struct weir__owner *weir__owner_get(weir_loop *loop, const weir_stream_opts *opts);
+void weir__owner_put(struct weir__owner *owner);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * The hidden loop: main for programs that have none. Program text, not library:
+ * the one file that prints and exits. It is a member of the archive by itself
+ * and is pulled in only when the program defines no main.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/loop.h"
+
+struct program {
+	const char *name;
+	weir_signal interrupt, terminate;
+};
+
+static int fail(const char *name, int64_t why)
+{
+	fprintf(stderr, "%s: %s\n", name, weir_strerror(why));
+	return EXIT_FAILURE;
+}
+
+static void asked_to_end(weir_signal *watcher, int signo, void *arg)
+{
+	(void)signo;
+	(void)arg;
+	if (watcher->loop->draining)
+		weir_loop_stop(watcher->loop);
+	else
+		weir_loop_drain(watcher->loop);
+}
+
+static void say_where(const weir_loop *loop, const char *name)
+{
+	char address[160];
+	for (const weir_listener *l = loop->listeners; l; l = weir__listener_next(l))
+		if (weir_listener_address(l, address, sizeof address) >= 0)
+			printf("%s: listening on %s (%s)\n", name, address, weir_backend());
+	fflush(stdout);
+}
+
+static int watch_signals(weir_loop *loop, struct program *program)
+{
+	int result = weir_signal_start(loop, &program->interrupt, weir__sys_signal_interrupt(),
+				       asked_to_end, NULL);
+	if (result == 0)
+		result = weir_signal_start(loop, &program->terminate, weir__sys_signal_terminate(),
+					   asked_to_end, NULL);
+	return result;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	return slash ? slash + 1 : path ? path : "weir";
+}
+
+int main(int argc, char **argv)
+{
+	struct program program = {.name = base_name(argv[0])};
+	weir_loop *loop;
+	int result = weir_loop_new(&loop, NULL);
+	if (result < 0)
+		return fail(program.name, result);
+	result = weir_setup(loop, argc, argv);
+	if (result >= 0)
+		result = watch_signals(loop, &program);
+	if (result >= 0) {
+		say_where(loop, program.name);
+		result = weir_loop_run(loop);
+	}
+	weir_loop_free(loop);
+	return result < 0 ? fail(program.name, result) : EXIT_SUCCESS;
+}

@@ -1,0 +1,29 @@
+/* Memory: one place where every block is counted against the loop's cap. */
+#include "backend/mem.h"
+
+#include <stdint.h>
+#include <string.h>
+
+void *weir__mem_resize(struct weir__mem *mem, void *old, size_t old_size, size_t new_size)
+{
+	if (new_size > old_size && new_size - old_size > mem->cap - mem->used)
+		return NULL;
+	void *block = mem->fn(mem->arg, old, old_size, new_size);
+	if (block)
+		mem->used = mem->used - old_size + new_size;
+	return block;
+}
+
+void *weir__mem_new(struct weir__mem *mem, size_t size)
+{
+	void *block = weir__mem_resize(mem, NULL, 0, size);
+	return block ? memset(block, 0, size) : NULL;
+}
+
+void weir__mem_free(struct weir__mem *mem, void *ptr, size_t size)
+{
+	if (!ptr)
+		return;
+	mem->fn(mem->arg, ptr, size, 0);
+	mem->used -= size;
+}

@@ -1,0 +1,141 @@
+/*
+ * A stream's insides, and what http/ needs of streams beyond weir.h.
+ *
+ * An idle stream is one block, struct weir_stream, and nothing else. What it
+ * needs while octets are on their way (unread input, queued output) stands in a
+ * struct weir__flow, borrowed from the loop and given back when both are empty.
+ */
+#ifndef WEIR_CORE_STREAM_H
+#define WEIR_CORE_STREAM_H
+
+#include <assert.h>
+
+#include "core/loop.h"
+#include "core/outq.h"
+
+enum {
+	WEIR__CONNECTING = 0x0001, /* no connection yet */
+	WEIR__OPENING = 0x0002,    /* open is to be called */
+	WEIR__EOF = 0x0004,        /* the peer's end was read */
+	WEIR__END_TOLD = 0x0008,   /* ... and told */
+	WEIR__FINISHING = 0x0010,  /* weir_finish was called */
+	WEIR__SHUT = 0x0020,       /* our end was sent */
+	WEIR__LAST = 0x0040,       /* ends when the queue is empty */
+	WEIR__HELD = 0x0080,       /* weir_hold */
+	WEIR__STARVED = 0x0100,    /* waits for a chunk to read into */
+	WEIR__BLOCKED = 0x0200,    /* the kernel takes no more just now */
+	WEIR__ABOVE = 0x0400,      /* was above the high mark: drain is owed */
+	WEIR__OFFER = 0x0800,      /* what is unread is to be offered */
+	WEIR__DOOMED = 0x1000,     /* gone is to be called; limit.due holds why */
+	WEIR__EVICTABLE = 0x2000,
+	WEIR__CLOSED = 0x4000      /* dead; only the source is left */
+};
+
+/* The working set. */
+struct weir__flow {
+	struct weir__outq out;
+	char *in;          /* unread octets: in[in_at .. in_at + in_len) */
+	uint32_t in_at, in_len;
+	uint32_t in_cap;   /* WEIR__CHUNK: a chunk; else a block of its own */
+	bool lent;         /* the data callback is looking at it */
+	int32_t low, high, max_queue;
+	bool pinned;       /* marks of its own: kept while the stream lives */
+};
+
+struct weir_stream {
+	struct weir__source source;
+	struct weir__owner *owner; /* the loop behind it */
+	const weir_stream_ops *ops;
+	void *arg;
+	struct weir__flow *flow;   /* NULL: nothing unread, nothing queued */
+	struct weir__limit limit;
+	uint32_t idle_ms;
+	uint32_t peer;             /* interned address */
+	uint16_t port;             /* the peer's */
+	uint16_t count;            /* free for the protocol: requests served */
+};
+
+static_assert(sizeof(struct weir__slot) <= 16, "a slot is 16 octets");
+static_assert(sizeof(weir_stream) <= 72, "a stream is one block that a heap rounds to 80");
+
+/* ---- for the protocols above ---- */
+
+/* The arg given to weir_listen. */
+static inline void *weir__stream_owner_arg(const weir_stream *stream)
+{
+	return stream->owner->arg;
+}
+
+/*
+ * Has ops->idle called once in ms (< 0: never), instead of any earlier limit.
+ * For streams without an idle limit of their own.
+ */
+void weir__stream_limit(weir_stream *stream, int64_t ms);
+/* Says whether the stream may be closed to make room; `gone` says WEIR_EDRAINED. */
+void weir__stream_evictable(weir_stream *stream, bool yes);
+/* Has what is unread offered again, from the loop. */
+void weir__stream_offer(weir_stream *stream);
+/* As weir_writev, but only queues; weir__stream_flush sends. */
+int64_t weir__stream_gather(weir_stream *stream, const weir_str *pieces, int n);
+void weir__stream_flush(weir_stream *stream);
+/* Ends the stream, with gone(0), as soon as the queue is empty. No more writes. */
+void weir__stream_last(weir_stream *stream);
+/* Ends the stream from the loop: gone(why) is the last call. */
+void weir__stream_doom(weir_stream *stream, int why);
+/* Octets that the data callback left. */
+size_t weir__stream_unread(const weir_stream *stream);
+
+/* ---- for core/ ---- */
+
+/*
+ * Makes a stream of a descriptor that it will close; `block` is memory for it.
+ * Registers it with `want`; takes a reference to the owner. 0 or -errno: then
+ * block and descriptor are still the caller's.
+ */
+int weir__stream_init(weir_stream *block, struct weir__owner *owner, int fd, unsigned bits,
+		      bool shared);
+/* Ends it by itself: references, then gone(why), then it is freed. From the loop only. */
+void weir__stream_end(weir_stream *stream, int why);
+/* Brings what the source wants in line with the bits. */
+void weir__stream_update(weir_stream *stream);
+/* The working set, borrowed if there is none. NULL: no memory. */
+struct weir__flow *weir__flow_get(weir_stream *stream);
+/* Gives the working set back when it holds nothing. */
+void weir__flow_trim(weir_stream *stream);
+/* Octets have moved: the idle limit begins anew. */
+void weir__stream_alive(weir_stream *stream);
+/* Remembers who is at the other end. */
+void weir__stream_set_peer(weir_stream *stream, const struct weir__addr *addr);
+/* Makes room for one more descriptor by ending the longest idle. False: none. */
+bool weir__evict(weir_loop *loop);
+/* Those that waited for a chunk read again. */
+void weir__streams_resume(weir_loop *loop);
+
+/* read.c: there may be something to read; what is unread is to be offered; buffers go back. */
+void weir__stream_readable(weir_stream *stream);
+void weir__stream_settle_input(weir_stream *stream);
+void weir__input_drop(weir_stream *stream);
+/* write.c: the kernel may take more; what a flush left to be told. */
+void weir__stream_writable(weir_stream *stream);
+void weir__stream_settle_output(weir_stream *stream);
+/* Tells the references that are through. False: the stream was closed meanwhile. */
+bool weir__output_tell(weir_stream *stream, int status);
+/* connect.c: the outcome of a connect is known. */
+void weir__stream_connected(weir_stream *stream);
+
+static inline bool weir__is(const weir_stream *stream, unsigned bits)
+{
+	return (stream->source.bits & bits) != 0;
+}
+
+static inline void weir__set(weir_stream *stream, unsigned bits)
+{
+	stream->source.bits |= (uint16_t)bits;
+}
+
+static inline void weir__unset(weir_stream *stream, unsigned bits)
+{
+	stream->source.bits &= (uint16_t)~bits;
+}
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * The wheel of time limits: one coarse time-out per stream. Slots of 64 ms hold
+ * streams, linked by descriptor number instead of pointer (half the size). A
+ * refresh writes only the deadline; when a slot comes round, each stream in it
+ * is looked at and filed again unless its time has come. Only a deadline that
+ * moves to an earlier slot files at once.
+ */
+#ifndef WEIR_CORE_WHEEL_H
+#define WEIR_CORE_WHEEL_H
+
+#include <stdint.h>
+
+#include "core/weir.h"
+
+#define WEIR__WHEEL_SLOTS 2048
+#define WEIR__WHEEL_TICK 64 /* ms; one turn of the wheel is 131 s */
+
+struct weir__limit {
+	int32_t prev, next; /* descriptors; prev < 0: the slot's head; next -1: the last */
+	uint32_t due;       /* low 32 bits of the loop's ms */
+	uint16_t slot;      /* where it is filed; WEIR__WHEEL_SLOTS: nowhere */
+};
+
+struct weir__wheel {
+	int64_t tick;                               /* looked at up to here, in ticks */
+	int32_t head[WEIR__WHEEL_SLOTS];            /* first descriptor, or -1 */
+	uint64_t used[WEIR__WHEEL_SLOTS / 64];      /* slots that hold something */
+	uint32_t count;
+};
+
+void weir__wheel_init(struct weir__wheel *wheel, int64_t now);
+void weir__limit_init(struct weir__limit *limit);
+/* Sets the stream's deadline (ms >= 0 from now). */
+void weir__limit_set(weir_stream *stream, int64_t ms);
+/* Takes the stream off the wheel. */
+void weir__limit_clear(weir_stream *stream);
+/* Looks at the slots that have come; calls weir__stream_expired for what is due. */
+void weir__wheel_run(weir_loop *loop);
+/* When a slot comes that holds something, or INT64_MAX. */
+int64_t weir__wheel_next(const weir_loop *loop);
+/* The evictable stream whose deadline is nearest: with one limit for all, the longest idle. */
+weir_stream *weir__wheel_oldest(weir_loop *loop);
+
+/* stream.c: the limit has passed. */
+void weir__stream_expired(weir_stream *stream);
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * conn.h: the two structs that carry the server, and what its files share.
+ *
+ * struct weir_server is what all connections have in common. struct weir_req is
+ * the exchange: everything a connection needs from the first octet of a request
+ * until the last of its reply is on its way. It is borrowed from the server's
+ * pool, and the same block is what the application holds as its request. A
+ * connection between requests has none (stream->arg is NULL).
+ *
+ * server.c makes and ends servers, conn.c is the machine of a connection,
+ * request.c answers the application's questions, reply.c writes.
+ */
+#ifndef WEIR_HTTP_CONN_H
+#define WEIR_HTTP_CONN_H
+
+#include "core/stream.h"
+#include "http/emit.h"
+#include "http/weir_http.h"
+
+enum {
+	WEIR__DRAIN_MAX = 64 * 1024,    /* octets of an unread body that are read and dropped */
+	WEIR__LINGER_MAX = 256 * 1024,  /* octets that are read after our end was sent, */
+	WEIR__LINGER_MS = 2000,         /* and for how long */
+	WEIR__GATHER_MAX = 4 * 1024,    /* a larger body is not copied behind others */
+	WEIR__FIELDS_MAX = 16 * 1024,   /* octets of the fields that an application adds */
+	WEIR__QUEUE_MARGIN = 20 * 1024, /* what the queue takes beyond max_queue, for heads */
+	WEIR__TRAILERS = 64
+};
+
+/* Where the request is; drawn in conn.c. */
+enum weir__reading {
+	WEIR__READ_HEAD,  /* its head is awaited or not complete */
+	WEIR__READ_WAIT,  /* nobody has asked for the body yet */
+	WEIR__READ_BODY,  /* pieces go to ops->data */
+	WEIR__READ_WHOLE, /* all of it was read */
+	WEIR__READ_DROP,  /* the request has ended; what is left of its body is dropped */
+	WEIR__READ_LINGER /* the last reply is written; whatever comes is dropped */
+};
+
+/* Where the reply is. */
+enum weir__writing {
+	WEIR__WRITE_NONE,    /* not begun */
+	WEIR__WRITE_LENGTH,  /* reply_left octets are to come */
+	WEIR__WRITE_CHUNKED,
+	WEIR__WRITE_REST,    /* up to the end of the connection */
+	WEIR__WRITE_NOTHING, /* to HEAD, or 204, or 304: what is written is left out */
+	WEIR__WRITE_ENDED
+};
+
+/* weir_req.flags */
+enum {
+	WEIR__IN_HAND = 0x0001,   /* the application's, until it ends it */
+	WEIR__BUSY = 0x0002,      /* one of its callbacks runs: what follows waits for its return */
+	WEIR__STARTED = 0x0004,   /* octets of the head have come */
+	WEIR__BEHIND = 0x0008,    /* octets behind those being handled are here already */
+	WEIR__PARSED = 0x0010,    /* the parser has told the end of the message */
+	WEIR__AWAITED = 0x0020,   /* the client waits for 100 Continue */
+	WEIR__UNWANTED = 0x0040,  /* opts.expect has said that it shall not come */
+	WEIR__CLOSING = 0x0080,   /* the connection ends with this reply */
+	WEIR__STILL = 0x0100,     /* weir_req_hold */
+	WEIR__END_DONE = 0x0200,  /* ops->end was called */
+	WEIR__ASKED = 0x0400,     /* inside a callback: what is unread is to be offered */
+	WEIR__READ_DUE = 0x0800,  /* read_due counts */
+	WEIR__WRITE_DUE = 0x1000, /* write_due counts */
+	WEIR__ORPHAN = 0x2000     /* gone is to be called from the loop */
+};
+
+struct weir_server {
+	struct weir__tenant tenant;
+	weir_loop *loop;
+	weir_server_opts opts;     /* with the defaults filled in */
+	weir_limits limits;
+	struct weir__pool pool;    /* of exchanges */
+	struct weir__date date;
+	struct weir_req *reqs;     /* all exchanges alive */
+	weir_field *fields;        /* opts.max_fields of them, for a head read in one call … */
+	weir_field *trailers;      /* … and for a trailer section */
+	char *spare;               /* the last block that fields of a reply were collected in */
+	uint32_t spare_cap;
+	int32_t conns;
+	weir_listener **listeners;
+	size_t nlisteners;
+	weir_timer grace;
+	int64_t grace_due;
+	int64_t body_need;         /* octets that must come in a window of body_ms */
+	int64_t write_need;        /* octets that must be taken in one of write_ms */
+	bool draining, freed;
+	char allow[72];            /* the methods, as a list */
+};
+
+struct weir_req {
+	weir_parser parser;
+	weir_stream *stream;       /* NULL: it has left */
+	struct weir_server *server;
+	struct weir_req *next, **link;
+	const weir_req_ops *ops;
+	void *arg;
+	const char *head;          /* the head's octets: where they were read, or in `kept` */
+	weir_field *fields;        /* of the head: the server's, in `parts`, or in `kept` */
+	char *kept;                /* one block with the fields and octets of the head */
+	weir_field *parts;         /* the fields of a section that is not complete yet */
+	char *added;               /* fields of the reply to come, as text */
+	weir_task task;
+	int64_t length;            /* Content-Length of the request; -1: chunked */
+	int64_t reply_left;        /* WRITE_LENGTH: see there; DROP, LINGER: octets still dropped */
+	int64_t owed;              /* queued when the write window began, and since */
+	uint32_t read_due, write_due; /* low 32 bits of the loop's ms */
+	uint32_t head_len;
+	uint32_t seen;             /* octets of an incomplete section that were looked at */
+	uint32_t came;             /* octets of the body in this window */
+	uint32_t ready;            /* content in front of what is unread: parsed, not taken */
+	uint32_t peer;             /* after the stream has left: its peer */
+	uint16_t port;
+	uint16_t nfields, parts_cap;
+	uint16_t added_len, added_cap;
+	uint16_t flags;
+	uint8_t reading, writing;
+};
+
+#if UINTPTR_MAX > 0xffffffff
+static_assert(sizeof(struct weir_req) <= 256, "ten thousand long polls");
+#endif
+
+static inline bool weir__req_is(const struct weir_req *req, unsigned flags)
+{
+	return (req->flags & flags) != 0;
+}
+
+/* ---- conn.c ---- */
+
+extern const weir_stream_ops weir__http_ops;
+
+/* The application has ended its request, from inside a callback or not. */
+void weir__req_ended(struct weir_req *req);
+/* The application has changed what it wants of the body. */
+void weir__req_asks(struct weir_req *req);
+/* Takes the request away from its stream; it stays the application's. */
+void weir__req_leave(struct weir_req *req);
+/* The block is given back. */
+void weir__req_free(struct weir_req *req);
+/* Calls ops->gone later, from the loop. */
+void weir__req_orphan(struct weir_req *req);
+/* Whether the connection can live on with what is unread of the body. */
+bool weir__req_drainable(const struct weir_req *req);
+/* The connection has no request: closes it as soon as all is sent. */
+void weir__conn_part(weir_stream *stream);
+void weir__conn_close(weir_stream *stream);
+/* Something was written outside of a callback: sets what must be watched now. */
+void weir__conn_rest(weir_stream *stream);
+
+/* ---- reply.c ---- */
+
+/* 100 Continue, if the client waits for it and it can still be sent. */
+void weir__reply_continue(struct weir_req *req);
+/* A reply of the server's own: the text as its body. `allow` adds that field. 0 or < 0. */
+int weir__reply_own(struct weir_req *req, int status, const char *text, bool allow);
+/* Gives back what weir_reply_field collected. */
+void weir__reply_forget(struct weir_req *req);
+
+/* ---- server.c ---- */
+
+/* Frees a server that was given up, once nobody needs it. */
+void weir__server_check(struct weir_server *server);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * head.h: questions to a head that was parsed.
+ *
+ * All of them take the octets that the slices point into; none copies.
+ */
+#ifndef WEIR_HTTP_HEAD_H
+#define WEIR_HTTP_HEAD_H
+
+#include "http/weir_http.h"
+
+static inline uint8_t weir__lower(uint8_t octet)
+{
+	return octet >= 'A' && octet <= 'Z' ? octet | 0x20 : octet;
+}
+
+/* Are n octets this text, which is in lower case, but for the case of letters? */
+static inline bool weir__same(const uint8_t *octets, const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (weir__lower(octets[i]) != (uint8_t)text[i])
+			return false;
+	return true;
+}
+
+/*
+ * The index of the first field at or behind `from` with this name, in whatever
+ * case; n when there is none. Ask again with the index + 1 for the next.
+ */
+uint32_t weir__field_find(const void *data, const weir_field *fields, uint32_t n, const char *name,
+			  uint32_t from);
+
+/*
+ * Takes the next element off the front of a comma list, without the white space
+ * around it; empty elements are passed over. False when there is none left.
+ * For lists of tokens: a quoted comma is a comma.
+ */
+bool weir__list_next(const void *data, weir_slice *list, weir_slice *item);
+
+/* Does the list over all lines of this name hold the token, in whatever case? */
+bool weir__field_lists(const void *data, const weir_field *fields, uint32_t n, const char *name,
+		       const char *token);
+
+/* What a request target is made of; a part that is not there has length 0. */
+struct weir__target {
+	weir_slice authority; /* of the absolute and the authority form */
+	weir_slice path;      /* "*" of the asterisk form; empty: stands for "/" */
+	weir_slice query;     /* behind the first '?' */
+};
+
+/* Splits a target that the parser found good. */
+void weir__target_split(const void *data, weir_slice target, struct weir__target *out);
+
+#endif

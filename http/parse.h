@@ -1,0 +1,105 @@
+/*
+ * parse.h: what the files of the parser share.
+ *
+ * parse.c pulls lines out of octets, framing.c hears the fields that decide how
+ * the message is framed and judges them at the end of the head, target.c judges
+ * targets and hosts, body.c takes over behind the head.
+ */
+#ifndef WEIR_HTTP_PARSE_H
+#define WEIR_HTTP_PARSE_H
+
+#include <limits.h>
+
+#include "http/weir_http.h"
+
+/* The order matters: up to WEIR__FIELD_VALUE pos counts octets of an unconsumed section. */
+enum weir__parse_state {
+	WEIR__EMPTY_LINES,
+	WEIR__METHOD,
+	WEIR__TARGET_PART,
+	WEIR__VERSION,
+	WEIR__FIELD_LINE, /* at the first octet of a line */
+	WEIR__FIELD_NAME,
+	WEIR__FIELD_BLANK, /* between the colon and the value */
+	WEIR__FIELD_VALUE,
+	WEIR__FINISHED, /* the message is whole, but DONE was not told yet */
+	WEIR__REFUSED,
+	WEIR__LENGTH_DATA,
+	WEIR__CHUNK_DATA,
+	WEIR__CHUNK_CR, /* the CR behind the data */
+	WEIR__CHUNK_LF,
+	WEIR__CHUNK_LINE /* this and what follows: the states of a chunk line, in body.c */
+};
+
+/* weir_parser.seen: what the fields said so far. */
+enum weir__seen {
+	WEIR__HOST = 1,
+	WEIR__HOST_BAD = 2,
+	WEIR__LENGTH = 4,
+	WEIR__LENGTH_BAD = 8,
+	WEIR__CODED = 0x10,	 /* there is a Transfer-Encoding */
+	WEIR__CHUNKED = 0x20,	 /* its last coding so far is chunked */
+	WEIR__CODED_MORE = 0x40, /* another coding came before */
+	WEIR__CODED_BAD = 0x80,
+	WEIR__CLOSE = 0x100,
+	WEIR__KEEP_ALIVE = 0x200,
+	WEIR__NAMES_UPGRADE = 0x400,
+	WEIR__HAS_UPGRADE = 0x800,
+	WEIR__CONTINUE = 0x1000,
+	WEIR__EXPECT_BAD = 0x2000,
+	WEIR__TRAILER = 0x4000 /* the field lines being read are those of the trailer section */
+};
+
+_Static_assert(sizeof(weir_parser) <= 64, "a parser fits a cache line");
+
+enum {
+	WEIR__DEFAULT_HEAD = 32 * 1024,
+	WEIR__DEFAULT_TARGET = 8 * 1024,
+	WEIR__DEFAULT_CHUNK_LINE = 1024,
+	WEIR__DEFAULT_CHUNK_EXT = 16 * 1024,
+	WEIR__DEFAULT_TRAILER = 16 * 1024,
+	WEIR__DEFAULT_FIELDS = 100,
+	WEIR__DEFAULT_TRAILERS = 64
+};
+
+static inline uint32_t weir__limit(uint32_t given, uint32_t otherwise)
+{
+	return given ? given : otherwise;
+}
+
+static inline weir_event weir__refuse(weir_parser *p, weir_refusal why)
+{
+	p->state = WEIR__REFUSED;
+	p->error = (uint8_t)why;
+	return WEIR_BAD;
+}
+
+/* What is wrong with an octet that cannot stand here, unless it is wrong anywhere. */
+weir_refusal weir__fault(uint8_t octet, weir_refusal here);
+
+/*
+ * Reads field lines up to and with the empty line that ends their section.
+ * Returns WEIR_DONE when that is read (p->pos octets from data), WEIR_MORE or
+ * WEIR_BAD. At most `most` lines may come.
+ */
+weir_event weir__field_lines(weir_parser *p, const uint8_t *data, uint32_t end, uint32_t most);
+
+/* Hears one field; whatever it says is judged by weir__judge_head. */
+void weir__note_field(weir_parser *p, const uint8_t *data, const weir_field *field);
+
+/* Judges the fields of the whole head, in a fixed order; sets framing, left, room, flags. */
+weir_refusal weir__judge_head(weir_parser *p);
+
+/* Does the form of the target suit the method? Sets WEIR_ABSOLUTE in flags. */
+weir_refusal weir__judge_target(weir_parser *p, const uint8_t *data);
+
+/* Is this a Host value: uri-host [":" port], or nothing at all? */
+bool weir__is_host(const uint8_t *octets, uint32_t len);
+
+weir_method weir__method(const uint8_t *octets, uint32_t len);
+
+/* Everything behind the head. */
+weir_event weir__body(weir_parser *p, const uint8_t *data, size_t len, size_t *used,
+		      weir_slice *piece);
+
+#endif

@@ -1,0 +1,465 @@
+/*
+ * reply.c: writing replies.
+ *
+ * A reply that is whole goes out with its head, and with whatever is queued
+ * before it, in one call of the kernel. When more requests are here already, or
+ * inside a callback when more of the same reply may follow, small pieces are
+ * gathered in the queue instead, and the machine sends them all at once when it
+ * comes to rest.
+ *
+ * Nothing here calls the application.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "http/conn.h"
+
+static const weir_str no_str;
+
+/* ---- to the stream ------------------------------------------------------ */
+
+/* The peer has write_ms to take what is queued: the window begins with its first octet. */
+static void watch_writing(struct weir_req *req, int64_t before, int64_t added, int64_t queued)
+{
+	const weir_server *server = req->server;
+
+	if (queued == 0) {
+		req->flags &= (uint16_t)~WEIR__WRITE_DUE;
+		return;
+	}
+	if (before && weir__req_is(req, WEIR__WRITE_DUE)) {
+		req->owed += added;
+		return;
+	}
+	req->flags |= WEIR__WRITE_DUE;
+	req->owed = queued;
+	req->write_due = (uint32_t)(weir_loop_now(server->loop) + server->opts.write_ms);
+}
+
+static int64_t total(const weir_str *pieces, int n)
+{
+	int64_t sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += (int64_t)pieces[i].len;
+	return sum;
+}
+
+static bool fits(const struct weir_req *req, size_t len)
+{
+	const int64_t room = req->server->opts.max_queue - weir_queued(req->stream);
+
+	return room > 0 ? len <= (uint64_t)room : len == 0;
+}
+
+/* Octets queued, or < 0 with nothing taken. */
+static int64_t put(struct weir_req *req, const weir_str *pieces, int n, bool gather)
+{
+	const int64_t before = weir_queued(req->stream);
+	const int64_t len = total(pieces, n);
+	int64_t queued;
+
+	if (gather && len <= WEIR__GATHER_MAX + WEIR__HEAD_ROOM)
+		queued = weir__stream_gather(req->stream, pieces, n);
+	else
+		queued = weir_writev(req->stream, pieces, n);
+	if (queued >= 0)
+		watch_writing(req, before, len, queued);
+	return queued == -ENOMEM ? WEIR_EFULL : queued;
+}
+
+/* Inside a callback the machine does so when it has returned. */
+static int64_t at_rest(struct weir_req *req, int64_t queued)
+{
+	if (queued > 0 && !weir__req_is(req, WEIR__BUSY))
+		weir__conn_rest(req->stream);
+	return queued;
+}
+
+/* ---- fields of the application ------------------------------------------ */
+
+static struct weir__mem *memory(const struct weir_req *req)
+{
+	return &req->server->loop->mem;
+}
+
+/* The block stays with the server for the next reply that has fields. */
+void weir__reply_forget(struct weir_req *req)
+{
+	weir_server *server = req->server;
+
+	if (req->added_cap > server->spare_cap) {
+		weir__mem_free(memory(req), server->spare, server->spare_cap);
+		server->spare = req->added;
+		server->spare_cap = req->added_cap;
+	} else {
+		weir__mem_free(memory(req), req->added, req->added_cap);
+	}
+	req->added = NULL;
+	req->added_len = req->added_cap = 0;
+}
+
+static void take_spare(struct weir_req *req)
+{
+	weir_server *server = req->server;
+
+	req->added = server->spare;
+	req->added_cap = (uint16_t)server->spare_cap;
+	server->spare = NULL;
+	server->spare_cap = 0;
+}
+
+static int reserve(struct weir_req *req, size_t len)
+{
+	size_t cap;
+	char *bigger;
+
+	if (!req->added)
+		take_spare(req);
+	if (len <= req->added_cap)
+		return 0;
+	for (cap = 256; cap < len; cap *= 2)
+		continue;
+	bigger = weir__mem_resize(memory(req), req->added, req->added_cap, cap);
+	if (!bigger)
+		return -ENOMEM;
+	req->added = bigger;
+	req->added_cap = (uint16_t)cap;
+	return 0;
+}
+
+static char *append(char *out, const char *text, size_t len)
+{
+	memcpy(out, text, len);
+	return out + len;
+}
+
+static int add_field(struct weir_req *req, const char *name, const char *value)
+{
+	const size_t name_len = strlen(name), value_len = strlen(value);
+	int result;
+	char *out;
+
+	/* Compared one by one: a sum could wrap. The empty line goes behind the last field. */
+	if (name_len > WEIR__FIELDS_MAX || value_len > WEIR__FIELDS_MAX ||
+	    req->added_len + name_len + value_len + 6 > WEIR__FIELDS_MAX)
+		return WEIR_EFULL;
+	result = reserve(req, req->added_len + name_len + value_len + 6);
+	if (result < 0)
+		return result;
+	out = append(req->added + req->added_len, name, name_len);
+	out = append(out, ": ", 2);
+	out = append(out, value, value_len);
+	out = append(out, "\r\n", 2);
+	req->added_len = (uint16_t)(out - req->added);
+	return 0;
+}
+
+/* The fields and the empty line behind them. */
+static weir_str end_of_head(struct weir_req *req)
+{
+	if (!req->added_len)
+		return (weir_str){"\r\n", 2};
+	memcpy(req->added + req->added_len, "\r\n", 2);
+	return (weir_str){req->added, req->added_len + 2u};
+}
+
+int weir_reply_field(weir_req *req, const char *name, const char *value)
+{
+	if (!weir__is_field(name, value))
+		return WEIR_EINVALID;
+	if (req->writing != WEIR__WRITE_NONE)
+		return WEIR_ESTATE;
+	return add_field(req, name, value);
+}
+
+/* ---- heads -------------------------------------------------------------- */
+
+static bool has_body(const struct weir_req *req, int status)
+{
+	return req->parser.method != WEIR_HEAD && status != 204 && status != 304;
+}
+
+/*
+ * Whether this reply is the connection's last, as far as is known at its
+ * beginning. `ends`: nothing more of the body will be read by the application.
+ */
+static bool is_last(const struct weir_req *req, bool ends)
+{
+	const weir_server *server = req->server;
+	const weir_stream *stream = req->stream;
+
+	if (weir__req_is(req, WEIR__CLOSING) || !(req->parser.flags & WEIR_KEEP) ||
+	    server->draining)
+		return true;
+	if (server->opts.max_requests > 0 && stream->count >= server->opts.max_requests)
+		return true;
+	if (stream->source.bits & WEIR__END_TOLD && !weir__req_is(req, WEIR__BEHIND))
+		return true;
+	return (ends || req->reading == WEIR__READ_WAIT) && !weir__req_drainable(req);
+}
+
+static void set_persist(struct weir_req *req, struct weir__reply_head *head, bool last)
+{
+	if (last) {
+		req->flags |= WEIR__CLOSING;
+		head->persist = WEIR__PERSIST_CLOSE;
+	} else if (req->parser.minor == 0) {
+		head->persist = WEIR__PERSIST_KEEP;
+	}
+}
+
+/* Sends a head, and a body or the beginning of one. */
+static int64_t put_head(struct weir_req *req, const struct weir__reply_head *head, weir_str body,
+			bool gather)
+{
+	weir_server *server = req->server;
+	char text[WEIR__HEAD_ROOM];
+	weir_str pieces[3];
+	int n = 0;
+	size_t len;
+
+	weir__date_refresh(&server->date, weir__loop_wall(server->loop));
+	len = weir__emit_head(text, &server->date, head);
+	if (!req->added_len)
+		len = (size_t)(append(text + len, "\r\n", 2) - text);
+	pieces[n++] = (weir_str){text, len};
+	if (req->added_len)
+		pieces[n++] = end_of_head(req);
+	if (body.len)
+		pieces[n++] = body;
+	return put(req, pieces, n, gather);
+}
+
+/* ---- replies of the server's own ---------------------------------------- */
+
+void weir__reply_continue(struct weir_req *req)
+{
+	static const weir_str text = {"HTTP/1.1 100 Continue\r\n\r\n", 25};
+
+	if (!weir__req_is(req, WEIR__AWAITED) || weir__req_is(req, WEIR__UNWANTED | WEIR__BEHIND) ||
+	    req->writing != WEIR__WRITE_NONE)
+		return;
+	if (put(req, &text, 1, false) >= 0)
+		req->flags &= (uint16_t)~WEIR__AWAITED;
+}
+
+int weir__reply_own(struct weir_req *req, int status, const char *text, bool allow)
+{
+	struct weir__reply_head head = {.status = status, .type = "text/plain", .type_len = 10};
+	const char *words = text ? text : weir_status_reason(status);
+	weir_str content = no_str;
+	char body[128];
+	size_t len = strlen(words);
+	int64_t result;
+
+	if (len > sizeof body - 1)
+		len = sizeof body - 1;
+	memcpy(body, words, len);
+	body[len++] = '\n';
+	head.length = (int64_t)len;
+	if (has_body(req, status))
+		content = (weir_str){body, len};
+	set_persist(req, &head, is_last(req, true));
+	req->added_len = 0;
+	if (allow && add_field(req, "Allow", req->server->allow) < 0)
+		return -ENOMEM;
+	result = put_head(req, &head, content, weir__req_is(req, WEIR__BEHIND));
+	if (result < 0)
+		return (int)result;
+	req->writing = WEIR__WRITE_ENDED;
+	return 0;
+}
+
+/* ---- whole replies ------------------------------------------------------ */
+
+static int check_begin(const struct weir_req *req, int status)
+{
+	if (req->writing != WEIR__WRITE_NONE)
+		return WEIR_ESTATE;
+	return status < 200 || status > 599 ? WEIR_EINVALID : 0;
+}
+
+/* A type that is longer than most goes with the application's fields. */
+static int set_type(struct weir_req *req, struct weir__reply_head *head, const char *type)
+{
+	if (!type)
+		return 0;
+	if (!weir__is_value(type))
+		return WEIR_EINVALID;
+	head->type_len = strlen(type);
+	if (head->type_len > WEIR__TYPE_MAX)
+		return add_field(req, "Content-Type", type);
+	head->type = type;
+	return 0;
+}
+
+/* 204 has no length; that of 304 would be the length of what is not sent. */
+static int64_t announced(int status, int64_t length)
+{
+	return status == 204 || (status == 304 && length == 0) ? -1 : length;
+}
+
+int64_t weir_reply(weir_req *req, int status, const char *type, const void *body, size_t len)
+{
+	struct weir__reply_head head = {.status = status};
+	weir_str content = no_str;
+	int64_t result = check_begin(req, status);
+
+	if (!req->stream) {
+		weir__req_ended(req);
+		return WEIR_ECLOSED;
+	}
+	if (result == 0)
+		result = set_type(req, &head, type);
+	if (result < 0)
+		return result;
+	if (has_body(req, status))
+		content = (weir_str){body, len};
+	if (!fits(req, content.len))
+		return WEIR_EFULL;
+	head.length = announced(status, (int64_t)len);
+	set_persist(req, &head, is_last(req, true));
+	result = put_head(req, &head, content,
+			  weir__req_is(req, WEIR__BUSY) && weir__req_is(req, WEIR__BEHIND));
+	if (result < 0) {
+		/* No memory for what the kernel did not take: the reply is lost, and
+		   with it the connection. An application need not look. */
+		weir__stream_doom(req->stream, -ENOMEM);
+		result = WEIR_ECLOSED;
+	}
+	weir__req_ended(req);
+	return result;
+}
+
+/* ---- replies in pieces -------------------------------------------------- */
+
+static enum weir__writing way_of(const struct weir_req *req, int status, int64_t length)
+{
+	if (!has_body(req, status))
+		return WEIR__WRITE_NOTHING;
+	if (length >= 0)
+		return WEIR__WRITE_LENGTH;
+	return req->parser.minor == 0 ? WEIR__WRITE_REST : WEIR__WRITE_CHUNKED;
+}
+
+int64_t weir_reply_begin(weir_req *req, int status, int64_t length)
+{
+	struct weir__reply_head head = {.status = status, .length = announced(status, length)};
+	const bool unknown = length < 0 && status != 204 && status != 304;
+	int64_t result = check_begin(req, status);
+
+	if (!req->stream)
+		return WEIR_ECLOSED;
+	if (result == 0 && length < WEIR_UNKNOWN)
+		result = WEIR_EINVALID;
+	if (result < 0)
+		return result;
+	head.chunked = unknown && req->parser.minor > 0;
+	set_persist(req, &head, is_last(req, false) || (unknown && req->parser.minor == 0));
+	result = put_head(req, &head, no_str, weir__req_is(req, WEIR__BUSY));
+	if (result < 0)
+		return result;
+	if (req->added)
+		weir__reply_forget(req);
+	req->writing = (uint8_t)way_of(req, status, length);
+	req->reply_left = length;
+	return at_rest(req, result);
+}
+
+static int64_t write_chunk(struct weir_req *req, weir_str piece)
+{
+	char line[20];
+	const weir_str pieces[3] = {
+	    {line, weir__emit_chunk_line(line, piece.len)}, piece, {"\r\n", 2}};
+
+	return put(req, pieces, 3, weir__req_is(req, WEIR__BUSY));
+}
+
+int64_t weir_reply_write(weir_req *req, const void *data, size_t len)
+{
+	const weir_str piece = {data, len};
+	int64_t result;
+
+	if (!req->stream)
+		return WEIR_ECLOSED;
+	if (req->writing == WEIR__WRITE_NONE || req->writing == WEIR__WRITE_ENDED)
+		return WEIR_ESTATE;
+	if (req->writing == WEIR__WRITE_LENGTH && len > (uint64_t)req->reply_left)
+		return WEIR_EINVALID;
+	if (!len || req->writing == WEIR__WRITE_NOTHING)
+		return weir_queued(req->stream);
+	if (!fits(req, len))
+		return WEIR_EFULL;
+	if (req->writing == WEIR__WRITE_CHUNKED)
+		return at_rest(req, write_chunk(req, piece));
+	result = put(req, &piece, 1, weir__req_is(req, WEIR__BUSY));
+	if (result >= 0 && req->writing == WEIR__WRITE_LENGTH)
+		req->reply_left -= (int64_t)len;
+	return at_rest(req, result);
+}
+
+/* What is missing of a reply that ends now. */
+static int finish(struct weir_req *req)
+{
+	static const weir_str last_chunk = {"0\r\n\r\n", 5};
+
+	switch (req->writing) {
+	case WEIR__WRITE_NONE:
+		req->flags |= WEIR__CLOSING;
+		return weir__reply_own(req, 500, NULL, false);
+	case WEIR__WRITE_CHUNKED:
+		return put(req, &last_chunk, 1, weir__req_is(req, WEIR__BUSY)) < 0 ? -ENOMEM : 0;
+	case WEIR__WRITE_LENGTH:
+		if (req->reply_left == 0)
+			return 0;
+		req->flags |= WEIR__CLOSING;
+		return WEIR_ESHORT;
+	default:
+		return 0;
+	}
+}
+
+int weir_reply_end(weir_req *req)
+{
+	int result = req->stream ? finish(req) : WEIR_ECLOSED;
+
+	if (result < 0 && result != WEIR_ESHORT && req->stream) {
+		weir__stream_doom(req->stream, -ENOMEM);
+		result = WEIR_ECLOSED;
+	}
+	weir__req_ended(req);
+	return result;
+}
+
+/* ---- beside the reply --------------------------------------------------- */
+
+int64_t weir_reply_interim(weir_req *req, int status)
+{
+	char line[WEIR__HEAD_ROOM];
+	weir_str pieces[2];
+	int64_t result = 0;
+
+	if (!req->stream)
+		return WEIR_ECLOSED;
+	if (status != 100 && status != 102 && status != 103)
+		return WEIR_EINVALID;
+	if (req->writing != WEIR__WRITE_NONE)
+		return WEIR_ESTATE;
+	if (req->parser.minor > 0) {
+		pieces[0] = (weir_str){line, weir__emit_status(line, status)};
+		pieces[1] = end_of_head(req);
+		result = put(req, pieces, 2, false);
+		if (result < 0)
+			return result;
+		if (status == 100)
+			req->flags &= (uint16_t)~WEIR__AWAITED;
+	}
+	req->added_len = 0;
+	return at_rest(req, result);
+}
+
+int64_t weir_reply_queued(const weir_req *req)
+{
+	return req->stream ? weir_queued(req->stream) : 0;
+}

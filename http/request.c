@@ -1,0 +1,145 @@
+/*
+ * request.c: what does the application want to know of its request, and what
+ * does it want to happen with it?
+ *
+ * The head's octets are where they were read during the call that read them,
+ * and in a block of their own later: the slices are the same.
+ */
+#include "http/conn.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/addr.h"
+#include "http/head.h"
+
+static weir_str piece(const weir_req *req, weir_slice slice)
+{
+	return (weir_str){req->head + slice.at, slice.len};
+}
+
+/* The head could not be kept for want of memory. */
+static bool headless(const weir_req *req)
+{
+	return !req->head;
+}
+
+static const weir_str empty = {"", 0};
+
+/* ---- what it says ------------------------------------------------------- */
+
+weir_method weir_req_method(const weir_req *req)
+{
+	return (weir_method)req->parser.method;
+}
+
+weir_str weir_req_method_name(const weir_req *req)
+{
+	const weir_parser *p = &req->parser;
+
+	if (headless(req))
+		return empty;
+	return (weir_str){req->head + p->target.at - 1 - p->method_len, p->method_len};
+}
+
+weir_str weir_req_target(const weir_req *req)
+{
+	return headless(req) ? empty : piece(req, req->parser.target);
+}
+
+weir_str weir_req_path(const weir_req *req)
+{
+	struct weir__target target;
+
+	if (headless(req))
+		return empty;
+	weir__target_split(req->head, req->parser.target, &target);
+	return target.path.len ? piece(req, target.path) : (weir_str){"/", 1};
+}
+
+weir_str weir_req_query(const weir_req *req)
+{
+	weir_str target = weir_req_target(req);
+	const char *mark = target.len ? memchr(target.data, '?', target.len) : NULL;
+
+	if (!mark)
+		return (weir_str){NULL, 0};
+	return (weir_str){mark + 1, target.len - (size_t)(mark + 1 - target.data)};
+}
+
+int weir_req_version(const weir_req *req)
+{
+	return 10 + req->parser.minor;
+}
+
+weir_str weir_req_field(const weir_req *req, const char *name)
+{
+	const uint32_t i = weir__field_find(req->head, req->fields, req->nfields, name, 0);
+
+	return i < req->nfields ? piece(req, req->fields[i].value) : (weir_str){NULL, 0};
+}
+
+int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *value)
+{
+	if (i >= req->nfields)
+		return 0;
+	*name = piece(req, req->fields[i].name);
+	*value = piece(req, req->fields[i].value);
+	return 1;
+}
+
+int64_t weir_req_length(const weir_req *req)
+{
+	return req->length;
+}
+
+int weir_req_peer(const weir_req *req, char *text, size_t size)
+{
+	struct weir__addr addr;
+
+	if (req->stream)
+		return weir_peer(req->stream, text, size);
+	weir__peer_get(&req->server->loop->peers, req->peer, &addr);
+	addr.port = req->port;
+	return weir__addr_format(&addr, text, size);
+}
+
+weir_loop *weir_req_loop(const weir_req *req)
+{
+	return req->server->loop;
+}
+
+weir_server *weir_req_server(const weir_req *req)
+{
+	return req->server->freed ? NULL : req->server;
+}
+
+/* ---- what shall happen -------------------------------------------------- */
+
+void weir_req_on(weir_req *req, const weir_req_ops *ops, void *arg)
+{
+	req->ops = ops;
+	req->arg = arg;
+	if (req->reading == WEIR__READ_WAIT || req->reading == WEIR__READ_BODY)
+		req->reading = ops && ops->data ? WEIR__READ_BODY : WEIR__READ_WAIT;
+	if (req->stream && req->reading == WEIR__READ_BODY)
+		weir__reply_continue(req);
+	weir__req_asks(req);
+}
+
+void weir_req_hold(weir_req *req, bool hold)
+{
+	if (hold)
+		req->flags |= WEIR__STILL;
+	else
+		req->flags &= (uint16_t)~WEIR__STILL;
+	if (!req->stream)
+		return;
+	/* Once it is read whole, there is nothing to stop but what others send. */
+	if (!hold || req->reading != WEIR__READ_WHOLE)
+		weir_hold(req->stream, hold);
+	if (!hold)
+		weir__req_asks(req);
+	else if (!weir__req_is(req, WEIR__BUSY))
+		weir__conn_rest(req->stream);
+}

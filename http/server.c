@@ -1,0 +1,364 @@
+/*
+ * server.c: making servers and ending them.
+ *
+ * A server is a tenant of its loop: it is drained and freed with it. Its
+ * connections are found in the loop's table of descriptors, its exchanges in a
+ * list of its own. The memory of a server that was freed stays until the last
+ * request that the application has in hand is ended.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "http/conn.h"
+
+/* ---- options ------------------------------------------------------------ */
+
+enum {
+	DEFAULT_METHODS = WEIR_METHOD_BIT(WEIR_GET) | WEIR_METHOD_BIT(WEIR_HEAD) |
+			  WEIR_METHOD_BIT(WEIR_POST) | WEIR_METHOD_BIT(WEIR_PUT) |
+			  WEIR_METHOD_BIT(WEIR_DELETE) | WEIR_METHOD_BIT(WEIR_PATCH) |
+			  WEIR_METHOD_BIT(WEIR_OPTIONS),
+	ALL_METHODS = WEIR_METHOD_BIT(WEIR_PATCH + 1) - 1
+};
+
+/* An option of 32 bits, from 1 up, and what 0 stands for. */
+struct option {
+	int32_t *value;
+	int32_t zero, most;
+	bool may_be_off;
+};
+
+static bool settle_option(const struct option *option)
+{
+	int32_t *value = option->value;
+
+	if (*value == 0)
+		*value = option->zero;
+	if (*value == WEIR_OFF)
+		return option->may_be_off;
+	return *value > 0 && *value <= option->most;
+}
+
+/* Fills in the defaults. False: a value that makes no sense. */
+static bool settle_options(weir_server_opts *o)
+{
+	const int32_t any = INT32_MAX, ms = INT32_MAX / 4;
+	const struct option options[] = {
+	    {&o->max_head, 32 << 10, any / 2, false},
+	    {&o->max_fields, 100, UINT16_MAX - 1, false},
+	    {&o->max_target, 8 << 10, any, false},
+	    {&o->max_conns, 16384, any, true},
+	    {&o->max_requests, WEIR_OFF, UINT16_MAX - 1, true},
+	    {&o->head_ms, 10000, ms, false},
+	    {&o->idle_ms, 75000, ms, false},
+	    {&o->body_ms, 10000, ms, false},
+	    {&o->write_ms, 10000, ms, false},
+	    {&o->body_rate, 100, any, true},
+	    {&o->write_rate, 100, any, true},
+	    {&o->low, 16 << 10, any, false},
+	    {&o->high, 64 << 10, any, false},
+	    {&o->max_queue, 4 << 20, any - WEIR__QUEUE_MARGIN, false},
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		if (!settle_option(&options[i]))
+			return false;
+	if (!o->methods)
+		o->methods = DEFAULT_METHODS;
+	if (!o->max_body)
+		o->max_body = INT64_C(1) << 30;
+	return o->request && o->max_body >= WEIR_OFF && !(o->methods & ~(uint32_t)ALL_METHODS) &&
+	       o->low <= o->high && o->high <= o->max_queue;
+}
+
+static int64_t octets_in(int32_t rate, int32_t ms)
+{
+	const int64_t octets = rate == WEIR_OFF ? 1 : (int64_t)rate * ms / 1000;
+
+	return octets > 0 ? octets : 1;
+}
+
+static void name_methods(weir_server *server)
+{
+	char *out = server->allow;
+
+	for (int m = WEIR_GET; m <= WEIR_PATCH; m++) {
+		const char *name = weir_method_name((weir_method)m);
+
+		if (!(server->opts.methods & WEIR_METHOD_BIT(m)))
+			continue;
+		if (out != server->allow)
+			out = (char *)memcpy(out, ", ", 2) + 2;
+		memcpy(out, name, strlen(name));
+		out += strlen(name);
+	}
+	*out = '\0';
+}
+
+static void set_up(weir_server *server)
+{
+	const weir_server_opts *o = &server->opts;
+
+	server->limits = (weir_limits){
+	    .body = o->max_body > 0 ? (uint64_t)o->max_body : 0,
+	    .head = (uint32_t)o->max_head,
+	    .target = (uint32_t)o->max_target,
+	    .fields = (uint16_t)o->max_fields,
+	    .trailers = WEIR__TRAILERS,
+	};
+	server->body_need = octets_in(o->body_rate, o->body_ms);
+	server->write_need = octets_in(o->write_rate, o->write_ms);
+	server->date.second = -1;
+	name_methods(server);
+}
+
+/* ---- connections -------------------------------------------------------- */
+
+/* The connection on this descriptor, if it is one of the server's. */
+static weir_stream *connection(const weir_server *server, int32_t fd)
+{
+	struct weir__source *source = server->loop->slots[fd].source;
+	weir_stream *stream = (weir_stream *)(void *)source;
+
+	if (!source || source->kind != WEIR__STREAM || stream->ops != &weir__http_ops)
+		return NULL;
+	return weir__stream_owner_arg(stream) == server ? stream : NULL;
+}
+
+static void close_all(weir_server *server)
+{
+	for (int32_t fd = 0; fd < server->loop->nslots; fd++) {
+		weir_stream *stream = connection(server, fd);
+
+		if (stream)
+			weir__conn_close(stream);
+	}
+}
+
+static void close_idle(weir_server *server)
+{
+	for (int32_t fd = 0; fd < server->loop->nslots; fd++) {
+		weir_stream *stream = connection(server, fd);
+
+		if (stream && !stream->arg)
+			weir__conn_close(stream);
+	}
+}
+
+/* Takes all exchanges from their streams; those in hand are told from the loop. */
+static void leave_all(weir_server *server)
+{
+	struct weir_req *next;
+
+	for (struct weir_req *req = server->reqs; req; req = next) {
+		next = req->next;
+		if (!req->stream)
+			continue;
+		weir__req_leave(req);
+		if (weir__req_is(req, WEIR__IN_HAND))
+			weir__req_orphan(req);
+		else if (!weir__req_is(req, WEIR__BUSY))
+			weir__req_free(req);
+	}
+}
+
+/* ---- listeners ---------------------------------------------------------- */
+
+/* A listener may have been closed behind the server's back. */
+static bool listens(const weir_server *server, const weir_listener *listener)
+{
+	const weir_listener *l = server->loop->listeners;
+
+	while (l && l != listener)
+		l = weir__listener_next(l);
+	return l != NULL;
+}
+
+static void close_listeners(weir_server *server)
+{
+	for (size_t i = 0; i < server->nlisteners; i++)
+		if (listens(server, server->listeners[i]))
+			weir_listener_close(server->listeners[i]);
+	weir__mem_free(&server->loop->mem, server->listeners,
+		       server->nlisteners * sizeof *server->listeners);
+	server->listeners = NULL;
+	server->nlisteners = 0;
+}
+
+static int32_t unread_limit(const weir_server_opts *opts)
+{
+	/* A head, or a trailer section, with all that one more read can bring. */
+	const int32_t section = opts->max_head > 16 << 10 ? opts->max_head : 16 << 10;
+
+	return section + 4 * WEIR__CHUNK;
+}
+
+int weir_server_listen(weir_server *server, weir_listener **out, const char *address)
+{
+	const weir_server_opts *o = &server->opts;
+	const weir_stream_opts opts = {
+	    .transport = o->transport,
+	    .transport_arg = o->transport_arg,
+	    .max_conns = o->max_conns,
+	    .low = o->low,
+	    .high = o->high,
+	    .max_queue = o->max_queue + WEIR__QUEUE_MARGIN,
+	    .max_unread = unread_limit(o),
+	};
+	const size_t size = server->nlisteners * sizeof *server->listeners;
+	weir_listener *listener = NULL;
+	weir_listener **more;
+	int result;
+
+	if (out)
+		*out = NULL;
+	if (server->draining)
+		return WEIR_ESTATE;
+	more = weir__mem_resize(&server->loop->mem, server->listeners, size, size + sizeof *more);
+	if (!more)
+		return -ENOMEM;
+	server->listeners = more;
+	more[server->nlisteners++] = NULL;
+	result = weir_listen(server->loop, &listener, address, &opts, &weir__http_ops, server);
+	if (result < 0)
+		return result;
+	more[server->nlisteners - 1] = listener;
+	if (out)
+		*out = listener;
+	return 0;
+}
+
+/* ---- making ------------------------------------------------------------- */
+
+static void destroy(weir_server *server)
+{
+	struct weir__mem *mem = &server->loop->mem;
+
+	weir_timer_stop(&server->grace);
+	weir__tenant_remove(&server->tenant);
+	weir__pool_free(&server->pool);
+	weir__mem_free(mem, server->fields,
+		       (size_t)server->opts.max_fields * sizeof *server->fields);
+	weir__mem_free(mem, server->trailers, WEIR__TRAILERS * sizeof *server->trailers);
+	weir__mem_free(mem, server->spare, server->spare_cap);
+	weir__mem_free(mem, server, sizeof *server);
+}
+
+/* The loop is being freed, and with it the requests that somebody has in hand. */
+static void loop_ends(struct weir__tenant *tenant)
+{
+	weir_server *server = (weir_server *)(void *)tenant;
+
+	server->freed = false;
+	while (server->reqs) {
+		if (server->reqs->stream)
+			weir__req_leave(server->reqs);
+		weir__req_free(server->reqs);
+	}
+	close_listeners(server);
+	close_all(server);
+	destroy(server);
+}
+
+static void loop_drains(struct weir__tenant *tenant)
+{
+	weir_server_drain((weir_server *)(void *)tenant, WEIR_OFF);
+}
+
+static void grace_over(weir_timer *timer, void *arg)
+{
+	weir_server *server = arg;
+
+	(void)timer;
+	leave_all(server);
+	close_all(server);
+}
+
+int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *opts)
+{
+	weir_server_opts settled = *opts;
+	weir_server *server;
+
+	*out = NULL;
+	if (!settle_options(&settled))
+		return WEIR_EINVALID;
+	server = weir__mem_new(&loop->mem, sizeof *server);
+	if (!server)
+		return -ENOMEM;
+	server->loop = loop;
+	server->opts = settled;
+	server->tenant.free = loop_ends;
+	server->tenant.drain = loop_drains;
+	weir__tenant_add(loop, &server->tenant);
+	weir_timer_init(&server->grace, grace_over, server);
+	weir_timer_unref(&server->grace, true);
+	weir__pool_init(&server->pool, &loop->mem, sizeof(struct weir_req));
+	set_up(server);
+	server->fields =
+	    weir__mem_new(&loop->mem, (size_t)settled.max_fields * sizeof *server->fields);
+	server->trailers = weir__mem_new(&loop->mem, WEIR__TRAILERS * sizeof *server->trailers);
+	if (!server->fields || !server->trailers) {
+		destroy(server);
+		return -ENOMEM;
+	}
+	*out = server;
+	return 0;
+}
+
+int weir_http_listen(weir_loop *loop, const char *address, weir_handler *handler, void *arg)
+{
+	const weir_server_opts opts = {.request = handler, .arg = arg};
+	weir_server *server;
+	int result = weir_server_new(&server, loop, &opts);
+
+	if (result < 0)
+		return result;
+	result = weir_server_listen(server, NULL, address);
+	if (result < 0)
+		weir_server_free(server);
+	return result;
+}
+
+/* ---- ending ------------------------------------------------------------- */
+
+void weir_server_drain(weir_server *server, int64_t grace_ms)
+{
+	const int64_t due = weir_loop_now(server->loop) + grace_ms;
+
+	if (server->freed)
+		return;
+	if (!server->draining) {
+		server->draining = true;
+		server->grace_due = INT64_MAX;
+		close_listeners(server);
+		close_idle(server);
+	}
+	if (grace_ms < 0 || due >= server->grace_due)
+		return;
+	server->grace_due = due;
+	weir_timer_start(server->loop, &server->grace, grace_ms, 0);
+}
+
+void weir__server_check(weir_server *server)
+{
+	if (server->freed && !server->reqs)
+		destroy(server);
+}
+
+void weir_server_free(weir_server *server)
+{
+	if (!server)
+		return;
+	server->draining = true;
+	leave_all(server);
+	close_listeners(server);
+	close_all(server);
+	weir_timer_stop(&server->grace);
+	server->freed = true;
+	weir__server_check(server);
+}
+
+uint32_t weir_server_connections(const weir_server *server)
+{
+	return (uint32_t)server->conns;
+}

@@ -1,0 +1,364 @@
+/*
+ * weir: HTTP/1.1 for event-driven network programs.
+ *
+ * Two parts. The parser turns octets you own into events and knows nothing of
+ * sockets, memory or time. The server stands on it and on the streams of
+ * weir.h: it reads requests, calls your handler, and sends what you reply.
+ *
+ * Results follow weir.h: >= 0 is success, < 0 is -errno or a WEIR_E… code.
+ */
+#ifndef WEIR_HTTP_H
+#define WEIR_HTTP_H
+
+#include <weir.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- words of the protocol ---------------------------------------------- */
+
+/* Methods known by name (RFC 9110 section 9, RFC 5789). */
+typedef enum weir_method {
+	WEIR_METHOD_OTHER, /* any other token */
+	WEIR_GET,
+	WEIR_HEAD,
+	WEIR_POST,
+	WEIR_PUT,
+	WEIR_DELETE,
+	WEIR_CONNECT,
+	WEIR_OPTIONS,
+	WEIR_TRACE,
+	WEIR_PATCH
+} weir_method;
+
+/* The bit of a method in a set of methods, as weir_server_opts.methods. */
+#define WEIR_METHOD_BIT(m) (1u << (m))
+
+/* "GET" …; "" for WEIR_METHOD_OTHER. Static. */
+const char *weir_method_name(weir_method method);
+
+/* The standard reason phrase of a status code ("Not Found"), or "" . Static. */
+const char *weir_status_reason(int status);
+
+/* ---- parser ------------------------------------------------------------- */
+
+/* A piece of a buffer: an offset, not a pointer, so that the buffer may move. */
+typedef struct weir_slice {
+	uint32_t at, len;
+} weir_slice;
+
+/* A field line; the value is without the white space around it. */
+typedef struct weir_field {
+	weir_slice name, value;
+} weir_field;
+
+/* What one call of weir_parse tells. */
+typedef enum weir_event {
+	WEIR_MORE,     /* more octets are needed */
+	WEIR_HEAD_END, /* the head is complete and good */
+	WEIR_BODY,     /* a piece of the body */
+	WEIR_TRAILERS, /* the trailer section is complete; fields hold it (not told when empty) */
+	WEIR_DONE,     /* the message is complete */
+	WEIR_BAD       /* refused: error says why; every later call says the same */
+} weir_event;
+
+/* How the end of the body is found (RFC 9112 section 6.3). */
+typedef enum weir_framing {
+	WEIR_NO_BODY,
+	WEIR_LENGTH,
+	WEIR_CHUNKED
+} weir_framing;
+
+/*
+ * Why a message is refused. weir_refusal_status gives the status to answer
+ * with, weir_refusal_text a short text that names the fault.
+ */
+typedef enum weir_refusal {
+	WEIR_OK,
+	WEIR_BAD_EMPTY_LINES,    /* more than 4 empty lines before the request (RFC 9112 2.2) */
+	WEIR_BAD_LINE_END,       /* a CR or LF that is not part of CRLF (RFC 9112 2.2) */
+	WEIR_BAD_OCTET,          /* a control octet or NUL in the head (RFC 9110 5.5) */
+	WEIR_BAD_REQUEST_LINE,   /* not exactly method SP target SP version (RFC 9112 3) */
+	WEIR_BAD_METHOD,         /* the method is not a token (RFC 9110 9.1) */
+	WEIR_BAD_TARGET,         /* octets outside 0x21-0x7E, or '#' (RFC 9112 3.2) */
+	WEIR_BAD_TARGET_FORM,    /* the form of the target does not suit the method (RFC 9112 3.2) */
+	WEIR_BAD_VERSION,        /* not HTTP/D.D (RFC 9112 2.3) */
+	WEIR_BAD_MAJOR,          /* a major version other than 1: 505 (RFC 9110 15.6.6) */
+	WEIR_BAD_FIELD_NAME,     /* empty, not a token, or white space before the colon (RFC 9112 5.1) */
+	WEIR_BAD_FIELD_LINE,     /* no colon (RFC 9112 5) */
+	WEIR_BAD_FOLDING,        /* a line that begins with white space (RFC 9112 5.2) */
+	WEIR_BAD_HOST,           /* missing in 1.1, repeated, or not uri-host[:port] (RFC 9112 3.2) */
+	WEIR_BAD_LENGTH,         /* Content-Length not 1*DIGIT up to 2^63-1, or repeated (RFC 9110 8.6) */
+	WEIR_BAD_CODING,         /* Transfer-Encoding does not end in chunked, or chunked twice (RFC 9112 6.1) */
+	WEIR_BAD_CODING_UNKNOWN, /* other codings before chunked: 501 (RFC 9112 6.1) */
+	WEIR_BAD_FRAMING,        /* Transfer-Encoding with Content-Length, or in HTTP/1.0 (RFC 9112 6.1) */
+	WEIR_BAD_CHUNK,          /* a chunk line against the grammar (RFC 9112 7.1) */
+	WEIR_BAD_CHUNK_END,      /* octets after chunk data other than CRLF (RFC 9112 7.1) */
+	WEIR_BAD_CHUNK_LINE,     /* a chunk line, or all extensions, longer than allowed (RFC 9112 7.1.1) */
+	WEIR_BAD_EXPECT,         /* an expectation other than 100-continue: 417 (RFC 9110 10.1.1) */
+	WEIR_BIG_TARGET,         /* the target is longer than the limit: 414 */
+	WEIR_BIG_HEAD,           /* the head is longer than the limit, or the method than 65535: 431 */
+	WEIR_BIG_FIELDS,         /* more fields than the limit: 431 */
+	WEIR_BIG_BODY,           /* the body is longer than the limit: 413 */
+	WEIR_BIG_TRAILERS,       /* the trailer section is longer than the limit: 431 */
+	WEIR_REFUSALS            /* how many there are */
+} weir_refusal;
+
+int weir_refusal_status(weir_refusal why);
+const char *weir_refusal_text(weir_refusal why);
+
+/* What a message may cost. A zeroed one is all defaults. */
+typedef struct weir_limits {
+	uint64_t body;        /* octets of content; 0: 2^63-1 (the server has its own default) */
+	uint32_t head;        /* octets of the head with all its empty lines; 0: 32 KiB */
+	uint32_t target;      /* octets of the request target; 0: 8 KiB */
+	uint32_t chunk_line;  /* octets of one chunk line; 0: 1 KiB */
+	uint32_t chunk_ext;   /* octets of all chunk extensions of a message; 0: 16 KiB */
+	uint32_t trailer;     /* octets of the trailer section; 0: 16 KiB */
+	uint16_t fields;      /* field lines in a head; 0: 100 */
+	uint16_t trailers;    /* field lines in a trailer section; 0: 64 */
+} weir_limits;
+
+/*
+ * The parser's state; the members named here may be read, after the event that
+ * is said with each, and are valid until the next message begins. Offsets count
+ * from the first octet given to the call that returned WEIR_HEAD_END (or
+ * WEIR_TRAILERS, for fields).
+ */
+typedef struct weir_parser {
+	weir_field *fields;        /* yours; may be moved (and this member changed) between calls */
+	const weir_limits *limits; /* yours; must outlive the parser */
+	uint64_t left;             /* HEAD_END: the Content-Length; later private */
+	uint64_t room;             /* private: octets of content that the limit still allows */
+	weir_slice target;         /* HEAD_END */
+	uint32_t pos;              /* private: octets of the unconsumed head or line looked at */
+	uint32_t spent;            /* private: octets counted against a limit that spans lines */
+	uint16_t method_len;       /* HEAD_END: the method's octets end one before target.at */
+	uint16_t max_fields;       /* yours: room in fields */
+	uint16_t nfields;          /* HEAD_END, TRAILERS: how many there are */
+	uint8_t state;             /* private */
+	uint8_t method;            /* HEAD_END: a weir_method */
+	uint8_t minor;             /* HEAD_END: 0 for HTTP/1.0, else 1 */
+	uint8_t framing;           /* HEAD_END: a weir_framing */
+	uint8_t error;             /* BAD: a weir_refusal */
+	uint8_t flags;             /* HEAD_END: WEIR_KEEP … */
+	uint16_t seen;             /* private: what the fields that frame the message said */
+} weir_parser;
+
+enum {
+	WEIR_KEEP = 1,            /* the connection may live on after this message (RFC 9112 9.3) */
+	WEIR_EXPECT_CONTINUE = 2, /* Expect: 100-continue, in 1.1, with a body to come */
+	WEIR_UPGRADE = 4,         /* Connection names upgrade, and there is an Upgrade field, in 1.1 */
+	WEIR_ABSOLUTE = 8         /* the target has a scheme and authority */
+};
+
+/*
+ * Makes p ready for a request. limits may be NULL for the defaults; else it
+ * must outlive p. fields has room for max_fields; a head with more fields than
+ * there is room for is refused as WEIR_BIG_FIELDS.
+ */
+void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fields,
+		      uint16_t max_fields);
+
+/*
+ * Looks at data[0..len) and says what comes next. *used is how many octets from
+ * the front are done with: drop them before the next call, which must begin
+ * with the octet after them.
+ *
+ *   MORE      *used octets are done with (in a head 0: give the same octets
+ *             again with more behind them; only the new ones, and at most one
+ *             block of 64 before them, are looked at, but for a field line
+ *             that frames the message: once more when it ends).
+ *   HEAD_END  *used is the length of the head (with empty lines before it);
+ *             target, fields … are slices of data.
+ *   BODY      *piece is a slice of data, never empty; *used covers it.
+ *   TRAILERS  fields[0..nfields) are slices of data.
+ *   DONE      p is ready for the next message; what is left belongs to it.
+ *   BAD       error says why; *used is 0.
+ *
+ * The order of events does not depend on how the octets were cut. No octet at
+ * or beyond data + len is read. Nothing is allocated. Linear in len.
+ */
+weir_event weir_parse(weir_parser *p, const void *data, size_t len, size_t *used,
+		      weir_slice *piece);
+
+/* ---- server ------------------------------------------------------------- */
+
+typedef struct weir_server weir_server;
+typedef struct weir_req weir_req;
+
+/*
+ * A request has come: its head is complete and good, its body (if any) is not
+ * read yet. The request is yours until you end it with weir_reply or
+ * weir_reply_end, here or any time later, even when the peer has left
+ * meanwhile.
+ */
+typedef void weir_handler(weir_req *req, void *arg);
+
+/* A zeroed one is all defaults. WEIR_OFF switches a limit off where it says so. */
+typedef struct weir_server_opts {
+	weir_handler *request;      /* required */
+	void *arg;
+	/*
+	 * Asked when a client waits for 100 Continue: return true to let the body
+	 * come (100 is sent when the body is first wanted), false when the handler
+	 * will answer without it. NULL: 100 is sent when the handler asks for the
+	 * body.
+	 */
+	bool (*expect)(weir_req *req, void *arg);
+	uint32_t methods;           /* WEIR_METHOD_BITs handed to the handler; 0: GET HEAD POST PUT
+	                               DELETE PATCH OPTIONS. Others known: 405 with Allow; unknown: 501 */
+	int32_t max_head;           /* octets; 0: 32 KiB (431) */
+	int32_t max_fields;         /* 0: 100 (431) */
+	int32_t max_target;         /* octets; 0: 8 KiB (414) */
+	int64_t max_body;           /* octets; 0: 1 GiB; WEIR_OFF: none (413) */
+	int32_t max_conns;          /* of this server; 0: 16384; WEIR_OFF: none */
+	int32_t max_requests;       /* per connection; 0 or WEIR_OFF: none */
+	int32_t head_ms;            /* for the whole head, from accept or from its first octet; 0: 10 s (408) */
+	int32_t idle_ms;            /* between requests; 0: 75 s */
+	int32_t body_ms;            /* window in which body_rate must be kept; 0: 10 s (408) */
+	int32_t write_ms;           /* window in which write_rate must be kept; 0: 10 s */
+	int32_t body_rate;          /* octets a second a client must send; 0: 100; WEIR_OFF: one octet a window */
+	int32_t write_rate;         /* octets a second a client must take; 0: 100; WEIR_OFF: one octet a window */
+	int32_t low, high;          /* octets: marks of the reply's queue, as weir_marks; 0: 16 and 64 KiB */
+	int32_t max_queue;          /* octets; 0: 4 MiB */
+	const weir_transport *transport; /* NULL: plain sockets */
+	void *transport_arg;
+} weir_server_opts;
+
+/*
+ * Serves `handler` on an address with all defaults: the common case in a line.
+ * The server belongs to the loop and is drained with it. Returns 0, or < 0 as
+ * weir_listen.
+ */
+int weir_http_listen(weir_loop *loop, const char *address, weir_handler *handler, void *arg);
+
+/*
+ * Makes a server; opts is copied. Returns 0, -ENOMEM, or WEIR_EINVALID for a
+ * negative limit other than WEIR_OFF or no request callback, with *server NULL.
+ */
+int weir_server_new(weir_server **server, weir_loop *loop, const weir_server_opts *opts);
+
+/* Listens on one more address; *listener may be NULL. As weir_listen. */
+int weir_server_listen(weir_server *server, weir_listener **listener, const char *address);
+
+/*
+ * Stops listening, closes idle connections now and others after their present
+ * request (with `Connection: close`). What is not done in grace_ms (WEIR_OFF: as
+ * long as it takes) is cut off. The loop is then free to end. Again: the
+ * earlier deadline holds.
+ */
+void weir_server_drain(weir_server *server, int64_t grace_ms);
+
+/*
+ * Closes all its connections and listeners and frees it. Requests in your hands
+ * stay yours to end; their gone is called from the loop with WEIR_ECLOSED.
+ */
+void weir_server_free(weir_server *server);
+
+/* Connections open now. */
+uint32_t weir_server_connections(const weir_server *server);
+
+/* ---- request ------------------------------------------------------------ */
+
+/*
+ * What the accessors return is valid until control returns to the loop; ask
+ * again later. They work until the request is ended, whether the peer is there
+ * or not.
+ */
+weir_method weir_req_method(const weir_req *req);
+/* The method as it was sent. */
+weir_str weir_req_method_name(const weir_req *req);
+/* The target as it was sent; its path ("/" when an absolute target has none; "*" for OPTIONS *);
+   what follows the first '?' (data NULL when there is no '?'). Not decoded. */
+weir_str weir_req_target(const weir_req *req);
+weir_str weir_req_path(const weir_req *req);
+weir_str weir_req_query(const weir_req *req);
+/* 10 or 11. */
+int weir_req_version(const weir_req *req);
+/* The value of the first field of this name, in any case; data NULL when there is none. */
+weir_str weir_req_field(const weir_req *req, const char *name);
+/* Field number i, from 0, in the order received. 1, or 0 when there is none of that number. */
+int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *value);
+/* -1: of unknown length (chunked); 0: no body; else the Content-Length. */
+int64_t weir_req_length(const weir_req *req);
+/* The peer's address, as weir_peer. */
+int weir_req_peer(const weir_req *req, char *text, size_t size);
+weir_loop *weir_req_loop(const weir_req *req);
+weir_server *weir_req_server(const weir_req *req);
+
+/* What may happen to a request in your hands. Each member may be NULL. */
+typedef struct weir_req_ops {
+	/* A piece of the body. Returns how many octets were used; the rest is offered again
+	   as with weir_stream_ops.data. NULL: the body stays unread until the request ends. */
+	size_t (*data)(weir_req *req, const char *data, size_t len, void *arg);
+	/* The body is complete (at once, from the loop, when there is none). */
+	void (*end)(weir_req *req, void *arg);
+	/* The reply's queue has fallen to the low mark after it was above the high one. */
+	void (*drain)(weir_req *req, void *arg);
+	/* The peer sends no more, but may still read. NULL: go on. */
+	void (*eof)(weir_req *req, void *arg);
+	/* The peer is gone or too slow, or its body was refused: nothing can be replied any more. Still end the request. Last call. */
+	void (*gone)(weir_req *req, int why, void *arg);
+} weir_req_ops;
+
+/* Says what happens with this request; asks for the body when ops has data. */
+void weir_req_on(weir_req *req, const weir_req_ops *ops, void *arg);
+/* Stops (true) or resumes (false) the body. */
+void weir_req_hold(weir_req *req, bool hold);
+
+/* ---- reply -------------------------------------------------------------- */
+
+/*
+ * A whole reply in one call; ends the request. type may be NULL (no
+ * Content-Type). Date, Content-Length and Connection are made by the library;
+ * for HEAD, 204 and 304 the body is left out as RFC 9110 rules. Returns octets queued,
+ * WEIR_ECLOSED when the peer is gone (the request is ended all the same),
+ * WEIR_ESTATE when a reply has begun (then use weir_reply_end), WEIR_EINVALID
+ * for a status outside 200 to 599 or a type with octets a field may not have,
+ * or WEIR_EFULL when the body does not fit below max_queue: in these cases the request is still yours.
+ */
+int64_t weir_reply(weir_req *req, int status, const char *type, const void *body, size_t len);
+
+/*
+ * Adds a field to the reply to come. Refused with WEIR_EINVALID: names that are
+ * no token, values with control octets, and the fields that the library makes
+ * itself (Content-Length, Transfer-Encoding, Connection, Date). WEIR_ESTATE
+ * after the reply has begun; WEIR_EFULL when all fields pass 16 KiB; -ENOMEM.
+ */
+int weir_reply_field(weir_req *req, const char *name, const char *value);
+
+/*
+ * Begins a reply whose body is written piece by piece. length >= 0: exactly so
+ * many octets; WEIR_UNKNOWN: chunked, or until close for HTTP/1.0. Results as
+ * weir_reply.
+ */
+#define WEIR_UNKNOWN (-1)
+int64_t weir_reply_begin(weir_req *req, int status, int64_t length);
+
+/*
+ * A piece of the body. Returns octets queued; WEIR_ECLOSED, WEIR_EFULL, or
+ * WEIR_EINVALID past the announced length: nothing was taken then.
+ */
+int64_t weir_reply_write(weir_req *req, const void *data, size_t len);
+
+/*
+ * Ends the reply and the request. A reply shorter than announced closes the
+ * connection, as does one that was not begun (after a 500). Returns 0 or
+ * WEIR_ECLOSED or WEIR_ESHORT; the request is gone in any case.
+ */
+int weir_reply_end(weir_req *req);
+
+/* Sends an interim reply (100, 102, 103) with the fields added so far; not to
+   HTTP/1.0 (0, nothing sent). Results as weir_reply_begin. */
+int64_t weir_reply_interim(weir_req *req, int status);
+
+/* Octets of the reply queued and not yet taken by the kernel. */
+int64_t weir_reply_queued(const weir_req *req);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

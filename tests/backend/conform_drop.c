@@ -1,0 +1,485 @@
+/*
+ * What is left of a descriptor after it was dropped and closed? Nothing: not for
+ * a copy that lives on, not for the next owner of its number.
+ */
+#include "tests/backend/conform.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A new pair, of which one end must have got this number. */
+static int pair_at(struct bed *b, int number, int *peer)
+{
+	int s[2];
+
+	unix_pair(b, s);
+	assert_true(s[0] == number || s[1] == number);
+	*peer = s[0] == number ? s[1] : s[0];
+	return number;
+}
+
+static void a_dropped_descriptor_is_silent(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	say(s[1], "x");
+	add(b, s[0], 7, BOTH);
+	assert_int_equal(view(b, s[0], 7, BOTH), BOTH);
+	drop_and_close(b, s[0], BOTH);
+	silence(b);
+}
+
+static void a_copy_of_a_dropped_descriptor_is_not_reported(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	own(b, dup(s[0]));
+	say(s[1], "x");
+	add(b, s[0], 7, BOTH);
+	assert_int_equal(view(b, s[0], 7, BOTH), BOTH);
+	weir__poller_drop(b->p, s[0], BOTH, true);
+	shut(b, s[0]);
+	silence(b);
+	say(s[1], "y");
+	shut(b, s[1]);
+	silence(b);
+}
+
+static void a_copy_can_be_added_after_the_drop(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	int copy = own(b, dup(s[0]));
+	add(b, s[0], 7, IN);
+	silence(b);
+	weir__poller_drop(b->p, s[0], IN, true);
+	shut(b, s[0]);
+	add(b, copy, 8, IN);
+	say(s[1], "x");
+	assert_int_equal(view(b, copy, 8, IN), IN);
+}
+
+static void a_copy_in_a_child_is_not_reported(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int stop[2];
+
+	unix_pair(b, s);
+	pipe_pair(b, stop);
+	add(b, s[0], 7, IN);
+	silence(b);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		/* Holds its copies until the parent is through. */
+		char c;
+		(void)close(stop[1]);
+		(void)fcntl(stop[0], F_SETFL, 0);
+		_exit(read(stop[0], &c, 1) == 0 ? 0 : 1);
+	}
+	weir__poller_drop(b->p, s[0], IN, true);
+	shut(b, s[0]);
+	say(s[1], "x");
+	silence(b);
+	int peer;
+	add(b, pair_at(b, s[0], &peer), 8, IN);
+	silence(b);
+	say(peer, "y");
+	assert_int_equal(view(b, s[0], 8, IN), IN);
+	shut(b, stop[1]);
+}
+
+static void a_reused_number_has_its_own_tag_and_data(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int peer;
+
+	unix_pair(b, s);
+	say(s[1], "x");
+	add(b, s[0], 70, IN);
+	assert_int_equal(view(b, s[0], 70, IN), IN);
+	drop_and_close(b, s[0], IN);
+	int fd = pair_at(b, s[0], &peer);
+	add(b, fd, 71, IN);
+	silence(b);
+	say(peer, "y");
+	assert_int_equal(view(b, fd, 71, IN), IN);
+}
+
+static void a_reused_number_whose_predecessor_has_a_copy(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int peer;
+
+	unix_pair(b, s);
+	own(b, dup(s[0]));
+	add(b, s[0], 70, IN);
+	silence(b);
+	weir__poller_drop(b->p, s[0], IN, true);
+	shut(b, s[0]);
+	int fd = pair_at(b, s[0], &peer);
+	add(b, fd, 71, IN);
+	say(s[1], "for the copy");
+	silence(b);
+	say(peer, "y");
+	assert_int_equal(view(b, fd, 71, IN), IN);
+}
+
+static void a_reused_number_without_interest_is_silent(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int peer;
+
+	unix_pair(b, s);
+	add(b, s[0], 70, IN);
+	silence(b);
+	drop_and_close(b, s[0], IN);
+	(void)pair_at(b, s[0], &peer);
+	say(peer, "x");
+	silence(b);
+}
+
+static void the_same_interest_in_a_reused_number_counts(void **state)
+{
+	struct bed *b = *state;
+	int number = -1;
+
+	/* A kernel that keeps old entries may take the new one for "already there". */
+	for (uint32_t i = 0; i < 5; i++) {
+		int s[2];
+		unix_pair(b, s);
+		assert_true(number < 0 || s[0] == number);
+		number = s[0];
+		add(b, s[0], i, BOTH);
+		say(s[1], "x");
+		assert_int_equal(view(b, s[0], i, BOTH), BOTH);
+		drop_and_close(b, s[0], BOTH);
+		shut(b, s[1]);
+	}
+	silence(b);
+}
+
+static void an_addition_dropped_in_the_same_turn_leaves_nothing(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int peer;
+
+	unix_pair(b, s);
+	say(s[1], "x");
+	add(b, s[0], 7, BOTH);
+	drop_and_close(b, s[0], BOTH);
+	silence(b);
+	(void)pair_at(b, s[0], &peer);
+	say(peer, "x");
+	silence(b);
+}
+
+static void set_drop_and_set_of_the_reused_number_in_one_turn(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int peer;
+
+	unix_pair(b, s);
+	say(s[1], "x");
+	add(b, s[0], 70, BOTH);
+	drop_and_close(b, s[0], BOTH);
+	int fd = pair_at(b, s[0], &peer);
+	add(b, fd, 71, IN);
+	silence(b);
+	say(peer, "y");
+	assert_int_equal(view(b, fd, 71, IN), IN);
+}
+
+static void drop_and_set_of_the_reused_number_in_one_turn(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int peer;
+
+	unix_pair(b, s);
+	add(b, s[0], 70, BOTH);
+	assert_int_equal(view(b, s[0], 70, BOTH), OUT);
+	drop_and_close(b, s[0], BOTH);
+	int fd = pair_at(b, s[0], &peer);
+	add(b, fd, 71, IN);
+	silence(b);
+	say(peer, "y");
+	assert_int_equal(view(b, fd, 71, IN), IN);
+}
+
+static void a_widening_dropped_in_the_same_turn_leaves_nothing(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int peer;
+
+	unix_pair(b, s);
+	add(b, s[0], 70, IN);
+	silence(b);
+	change(b, s[0], 70, IN, BOTH);
+	drop_and_close(b, s[0], BOTH);
+	int fd = pair_at(b, s[0], &peer);
+	silence(b);
+	add(b, fd, 71, IN);
+	silence(b);
+	say(peer, "y");
+	assert_int_equal(view(b, fd, 71, IN), IN);
+}
+
+static void a_removal_dropped_in_the_same_turn_leaves_nothing(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int peer;
+
+	unix_pair(b, s);
+	add(b, s[0], 70, BOTH);
+	assert_int_equal(view(b, s[0], 70, BOTH), OUT);
+	change(b, s[0], 70, BOTH, 0);
+	drop_and_close(b, s[0], 0);
+	int fd = pair_at(b, s[0], &peer);
+	say(peer, "y");
+	silence(b);
+	add(b, fd, 71, IN);
+	assert_int_equal(view(b, fd, 71, IN), IN);
+}
+
+static void dropping_what_was_never_added_does_nothing(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	weir__poller_drop(b->p, s[0], 0, false);
+	weir__poller_drop(b->p, s[0], 0, true);
+	weir__poller_drop(b->p, 12345, 0, false);
+	add(b, s[0], 7, OUT);
+	assert_int_equal(view(b, s[0], 7, OUT), OUT);
+}
+
+static void a_drop_leaves_the_changes_of_others(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev[16];
+	int s[8][2];
+
+	/* All noted in one turn; every second of them is dropped again. */
+	for (uint32_t i = 0; i < 8; i++) {
+		unix_pair(b, s[i]);
+		add(b, s[i][0], i, OUT);
+	}
+	for (int i = 0; i < 8; i += 2)
+		drop_and_close(b, s[i][0], OUT);
+	assert_int_equal(weir__poller_wait(b->p, ev, 16, 1000), 4);
+	for (uint32_t i = 1; i < 8; i += 2)
+		assert_int_equal(event_of(ev, 4, s[i][0])->tag, i);
+}
+
+static void a_hang_up_is_silent_after_the_drop(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	tcp_pair(b, s);
+	own(b, dup(s[0]));
+	add(b, s[0], 7, IN);
+	reset(b, s[1]);
+	assert_int_equal(view(b, s[0], 7, IN), IN);
+	weir__poller_drop(b->p, s[0], IN, true);
+	shut(b, s[0]);
+	silence(b);
+}
+
+static void the_highest_descriptor_can_be_dropped_first(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int t[2];
+
+	unix_pair(b, s);
+	unix_pair(b, t);
+	int high = renumber(b, t[0], 200);
+	add(b, s[0], 1, IN);
+	add(b, high, 2, IN);
+	silence(b);
+	drop_and_close(b, high, IN);
+	say(s[1], "x");
+	assert_int_equal(view(b, s[0], 1, IN), IN);
+	drop_and_close(b, s[0], IN);
+	silence(b);
+}
+
+static void closed_behind_its_back_it_serves_the_others(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev[4];
+	int lost[2];
+	int s[2];
+
+	skip_if_strict();
+	unix_pair(b, lost);
+	unix_pair(b, s);
+	add(b, lost[0], 1, IN);
+	add(b, s[0], 2, IN);
+	silence(b);
+	shut(b, lost[0]);
+	say(s[1], "x");
+	/* It may report the closed one as an error, and no other way. */
+	bool served = false;
+	for (int i = 0; i < 3; i++) {
+		int n = weir__poller_wait(b->p, ev, 4, 1000);
+		assert_in_range(n, 1, 2);
+		served = event_of(ev, n, s[0]) != NULL;
+		const struct weir__event *error = event_of(ev, n, lost[0]);
+		assert_true(error == NULL || (error->tag == 1 && error->ready & WEIR__ERR));
+	}
+	assert_true(served);
+	weir__poller_drop(b->p, lost[0], IN, false);
+	assert_int_equal(view(b, s[0], 2, IN), IN);
+}
+
+static void closed_behind_its_back_before_the_wait(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev[4];
+	int lost[2];
+	int s[2];
+
+	skip_if_strict();
+	unix_pair(b, lost);
+	unix_pair(b, s);
+	add(b, lost[0], 1, BOTH);
+	add(b, s[0], 2, OUT);
+	shut(b, lost[0]);
+	bool served = false;
+	for (int i = 0; i < 3; i++) {
+		int n = weir__poller_wait(b->p, ev, 4, 1000);
+		assert_in_range(n, 1, 2);
+		served = event_of(ev, n, s[0]) != NULL;
+		const struct weir__event *error = event_of(ev, n, lost[0]);
+		assert_true(error == NULL || (error->tag == 1 && error->ready & WEIR__ERR));
+	}
+	assert_true(served);
+}
+
+static void a_number_lost_and_reused_can_be_added(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int peer;
+
+	skip_if_strict();
+	unix_pair(b, s);
+	add(b, s[0], 70, IN);
+	silence(b);
+	shut(b, s[0]);
+	weir__poller_drop(b->p, s[0], IN, false);
+	int fd = pair_at(b, s[0], &peer);
+	add(b, fd, 71, IN);
+	silence(b);
+	say(peer, "x");
+	assert_int_equal(view(b, fd, 71, IN), IN);
+}
+
+static void a_number_lost_without_a_drop_can_be_added(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int peer;
+
+	skip_if_strict();
+	unix_pair(b, s);
+	add(b, s[0], 70, IN);
+	silence(b);
+	shut(b, s[0]);
+	int fd = pair_at(b, s[0], &peer);
+	add(b, fd, 71, IN);
+	silence(b);
+	say(peer, "x");
+	assert_int_equal(view(b, fd, 71, IN), IN);
+	change(b, fd, 71, IN, 0);
+	silence(b);
+}
+
+static void a_socket_that_comes_back_to_its_number_can_be_added(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	/* A kernel that watches the socket, not the number, never noticed. */
+	skip_if_strict();
+	unix_pair(b, s);
+	int copy = own(b, dup(s[0]));
+	add(b, s[0], 70, IN);
+	silence(b);
+	shut(b, s[0]);
+	assert_int_equal(own(b, dup(copy)), s[0]);
+	add(b, s[0], 71, BOTH);
+	say(s[1], "x");
+	assert_int_equal(view(b, s[0], 71, BOTH), BOTH);
+}
+
+static void a_change_of_a_number_lost_and_reused_adds_it(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	int s[2];
+	int peer;
+
+	skip_if_strict();
+	unix_pair(b, s);
+	add(b, s[0], 70, IN);
+	silence(b);
+	shut(b, s[0]);
+	(void)pair_at(b, s[0], &peer);
+	/* The new owner believes in the old interest: an error or no harm, but no crash. */
+	(void)weir__poller_set(b->p, s[0], 70, IN, BOTH);
+	int n = weir__poller_wait(b->p, &ev, 1, 1000);
+	assert_int_equal(n, 1);
+	assert_int_equal(ev.fd, s[0]);
+	assert_int_equal(canonical(&ev, BOTH) & OUT, OUT);
+}
+
+int conform_drop(void)
+{
+	const struct CMUnitTest tests[] = {
+		BED_TEST(a_dropped_descriptor_is_silent),
+		BED_TEST(a_copy_of_a_dropped_descriptor_is_not_reported),
+		BED_TEST(a_copy_can_be_added_after_the_drop),
+		BED_TEST(a_copy_in_a_child_is_not_reported),
+		BED_TEST(a_reused_number_has_its_own_tag_and_data),
+		BED_TEST(a_reused_number_whose_predecessor_has_a_copy),
+		BED_TEST(a_reused_number_without_interest_is_silent),
+		BED_TEST(the_same_interest_in_a_reused_number_counts),
+		BED_TEST(an_addition_dropped_in_the_same_turn_leaves_nothing),
+		BED_TEST(set_drop_and_set_of_the_reused_number_in_one_turn),
+		BED_TEST(drop_and_set_of_the_reused_number_in_one_turn),
+		BED_TEST(a_widening_dropped_in_the_same_turn_leaves_nothing),
+		BED_TEST(a_removal_dropped_in_the_same_turn_leaves_nothing),
+		BED_TEST(dropping_what_was_never_added_does_nothing),
+		BED_TEST(a_drop_leaves_the_changes_of_others),
+		BED_TEST(a_hang_up_is_silent_after_the_drop),
+		BED_TEST(the_highest_descriptor_can_be_dropped_first),
+		BED_TEST(closed_behind_its_back_it_serves_the_others),
+		BED_TEST(closed_behind_its_back_before_the_wait),
+		BED_TEST(a_number_lost_and_reused_can_be_added),
+		BED_TEST(a_number_lost_without_a_drop_can_be_added),
+		BED_TEST(a_socket_that_comes_back_to_its_number_can_be_added),
+		BED_TEST(a_change_of_a_number_lost_and_reused_adds_it),
+	};
+
+	return cmocka_run_group_tests_name("drop", tests, NULL, NULL);
+}

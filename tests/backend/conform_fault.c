@@ -1,0 +1,315 @@
+/*
+ * What if the system gives nothing? No memory, no descriptors: an error that
+ * leaves everything as it was, and no leak.
+ */
+#include "tests/backend/conform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static void the_name_is_one_of_four(void **state)
+{
+	const char *name = weir__poller_name();
+
+	(void)state;
+	assert_true(strcmp(name, "epoll") == 0 || strcmp(name, "kqueue") == 0 ||
+		    strcmp(name, "devpoll") == 0 || strcmp(name, "select") == 0);
+}
+
+static void the_limit_leaves_room(void **state)
+{
+	struct bed *b = *state;
+
+	assert_in_range(weir__poller_limit(b->p), 64, INT_MAX);
+}
+
+static void closing_nothing_is_allowed(void **state)
+{
+	(void)state;
+	weir__poller_close(NULL);
+}
+
+static void opening_and_closing_leaves_nothing(void **state)
+{
+	struct bed b;
+	int before = open_descriptors();
+
+	(void)state;
+	bed_init(&b);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(weir__poller_open(&b.p, &b.mem), 0);
+		weir__poller_close(b.p);
+		assert_int_equal(b.mem.used, 0);
+	}
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void a_closed_poller_leaves_descriptors_open(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	add(b, s[0], 7, BOTH);
+	assert_int_equal(view(b, s[0], 7, BOTH), OUT);
+	change(b, s[0], 7, BOTH, IN);
+	weir__poller_close(b->p);
+	b->p = NULL;
+	say(s[0], "still open");
+	assert_int_equal(drain(s[1]), 10);
+}
+
+static void its_descriptors_do_not_survive_exec(void **state)
+{
+	bool before[256];
+	struct bed b;
+
+	(void)state;
+	bed_init(&b);
+	for (int fd = 0; fd < 256; fd++)
+		before[fd] = fcntl(fd, F_GETFD) >= 0;
+	assert_int_equal(weir__poller_open(&b.p, &b.mem), 0);
+	for (int round = 0; round < 2; round++) {
+		for (int fd = 0; fd < 256; fd++) {
+			int flags = fcntl(fd, F_GETFD);
+			if (!before[fd] && flags >= 0)
+				assert_true(flags & FD_CLOEXEC);
+		}
+		assert_int_equal(weir__poller_fork(b.p), 0);
+	}
+	bed_end(&b);
+}
+
+/* Lowers the limit so that no descriptor can be opened; gives the limit that was. */
+static struct rlimit exhaust(void)
+{
+	struct rlimit was;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	int lowest = dup(0);
+	assert_true(lowest >= 0);
+	(void)close(lowest);
+	struct rlimit none = was;
+	none.rlim_cur = (rlim_t)lowest;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	return was;
+}
+
+static void without_descriptors_it_does_not_open(void **state)
+{
+	struct bed b;
+	int before = open_descriptors();
+
+	(void)state;
+	bed_init(&b);
+	b.p = (weir__poller *)&b;
+	struct rlimit was = exhaust();
+	int r = weir__poller_open(&b.p, &b.mem);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	if (strcmp(weir__poller_name(), "select") == 0) {
+		/* It needs none. */
+		assert_int_equal(r, 0);
+	} else {
+		assert_int_equal(r, -EMFILE);
+		assert_null(b.p);
+		assert_int_equal(b.mem.used, 0);
+	}
+	bed_end(&b);
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void without_descriptors_it_starts_over_or_can_later(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	int s[2];
+
+	unix_pair(b, s);
+	add(b, s[0], 7, OUT);
+	struct rlimit was = exhaust();
+	int r = weir__poller_fork(b->p);
+	int waited = r < 0 ? weir__poller_wait(b->p, &ev, 1, 0) : -1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_true(waited < 0);
+	if (r < 0)
+		assert_int_equal(weir__poller_fork(b->p), 0);
+	silence(b);
+	add(b, s[0], 8, OUT);
+	assert_int_equal(view(b, s[0], 8, OUT), OUT);
+}
+
+static void more_changes_than_descriptors_are_taken(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev[64];
+	int fd[40][2];
+
+	/* Some kernels take no more changes, and give no more events, than the limit. */
+	for (uint32_t i = 0; i < 40; i++) {
+		unix_pair(b, fd[i]);
+		add(b, fd[i][0], 2 * i, OUT);
+		add(b, fd[i][1], 2 * i + 1, OUT);
+	}
+	struct rlimit was = exhaust();
+	int n = weir__poller_wait(b->p, ev, 64, 1000);
+	for (uint32_t i = 0; i < 40; i++) {
+		change(b, fd[i][0], 2 * i, OUT, IN);
+		change(b, fd[i][1], 2 * i + 1, OUT, IN);
+	}
+	int silent = weir__poller_wait(b->p, ev, 64, 10);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(n, 64);
+	assert_int_equal(silent, 0);
+	say(fd[39][0], "x");
+	assert_int_equal(view(b, fd[39][1], 79, IN), IN);
+}
+
+static void without_memory_it_does_not_open(void **state)
+{
+	struct bed b;
+	int before = open_descriptors();
+
+	(void)state;
+	bed_init(&b);
+	b.p = (weir__poller *)&b;
+	b.fail_at = 1;
+	assert_int_equal(weir__poller_open(&b.p, &b.mem), -ENOMEM);
+	assert_null(b.p);
+	bed_end(&b);
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void without_memory_an_addition_fails_and_can_be_repeated(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	say(s[1], "x");
+	b->fail_at = 1;
+	int r = weir__poller_set(b->p, s[0], 7, 0, IN);
+	assert_int_equal(r, b->failed > 0 ? -ENOMEM : 0);
+	b->fail_at = 0;
+	if (r != 0) {
+		silence(b);
+		add(b, s[0], 7, IN);
+	}
+	assert_int_equal(view(b, s[0], 7, IN), IN);
+}
+
+static void without_memory_what_is_there_goes_on(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int t[2];
+
+	unix_pair(b, s);
+	unix_pair(b, t);
+	add(b, s[0], 7, IN);
+	silence(b);
+	b->fail_at = 1;
+	int high = renumber(b, t[0], 900);
+	int r = weir__poller_set(b->p, high, 8, 0, OUT);
+	if (r == 0)
+		change(b, high, 8, OUT, 0);
+	b->fail_at = 1;
+	change(b, s[0], 7, IN, BOTH);
+	say(s[1], "x");
+	assert_int_equal(view(b, s[0], 7, BOTH), BOTH);
+	change(b, s[0], 7, BOTH, 0);
+	silence(b);
+	b->fail_at = 0;
+}
+
+/* A life with everything that could need memory. Returns the first error. */
+static int live(struct bed *b)
+{
+	const int numbers[] = {10, 100, 500, 1000, 1500, 5000};
+	struct weir__event ev[8];
+	int first = weir__poller_open(&b->p, &b->mem);
+
+	if (first < 0)
+		return first;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		int s[2];
+		unix_pair(b, s);
+		int fd = own(b, fcntl(s[0], F_DUPFD, numbers[i]));
+		if (fd >= weir__poller_limit(b->p))
+			continue;
+		int r = weir__poller_set(b->p, fd, 7, 0, BOTH);
+		first = first < 0 ? first : r;
+		int n = weir__poller_wait(b->p, ev, 8, 20);
+		assert_true(n >= 0);
+		/* What failed is not there, and what did not is. */
+		assert_int_equal(event_of(ev, n, fd) != NULL, r == 0);
+		if (r != 0)
+			continue;
+		change(b, fd, 7, BOTH, IN);
+		(void)weir__poller_wait(b->p, ev, 8, 0);
+		weir__poller_drop(b->p, fd, IN, true);
+		shut(b, fd);
+	}
+	return first;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+	long n = 0;
+	bool failed = true;
+
+	(void)state;
+	while (failed) {
+		struct bed b;
+		bed_init(&b);
+		b.fail_at = ++n;
+		int r = live(&b);
+		failed = b.failed > 0;
+		assert_int_equal(r, failed ? -ENOMEM : 0);
+		bed_end(&b);
+	}
+	assert_true(n > 1);
+}
+
+static void a_cap_on_memory_is_kept(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	add(b, s[0], 7, IN);
+	b->mem.cap = b->mem.used;
+	int high = own(b, fcntl(s[1], F_DUPFD, 1000));
+	int r = weir__poller_set(b->p, high, 8, 0, OUT);
+	assert_true(r == 0 || r == -ENOMEM);
+	assert_true(b->mem.used <= b->mem.cap);
+	b->mem.cap = SIZE_MAX;
+	if (r != 0)
+		add(b, high, 8, OUT);
+	assert_int_equal(view(b, high, 8, OUT), OUT);
+}
+
+int conform_fault(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_name_is_one_of_four),
+		BED_TEST(the_limit_leaves_room),
+		cmocka_unit_test(closing_nothing_is_allowed),
+		cmocka_unit_test(opening_and_closing_leaves_nothing),
+		BED_TEST(a_closed_poller_leaves_descriptors_open),
+		cmocka_unit_test(its_descriptors_do_not_survive_exec),
+		cmocka_unit_test(without_descriptors_it_does_not_open),
+		BED_TEST(without_descriptors_it_starts_over_or_can_later),
+		BED_TEST(more_changes_than_descriptors_are_taken),
+		cmocka_unit_test(without_memory_it_does_not_open),
+		BED_TEST(without_memory_an_addition_fails_and_can_be_repeated),
+		BED_TEST(without_memory_what_is_there_goes_on),
+		cmocka_unit_test(every_allocation_may_fail),
+		BED_TEST(a_cap_on_memory_is_kept),
+	};
+
+	return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
+}

@@ -1,0 +1,27 @@
+/*
+ * Does the poller that is linked here keep the contract of backend/poller.h?
+ * Every backend must pass, on every kernel: a port is done when this is quiet.
+ */
+#include "tests/backend/conform.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { WATCHDOG_S = 300 };
+
+int main(void)
+{
+	struct rlimit lim;
+
+	(void)alarm(WATCHDOG_S);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {
+		lim.rlim_cur = lim.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &lim);
+	}
+	print_message("poller: %s\n", weir__poller_name());
+	int failed = conform_sockets() + conform_kinds() + conform_interest() + conform_drop() +
+		     conform_many() + conform_time() + conform_fork() + conform_fault();
+	return failed != 0;
+}

@@ -1,0 +1,393 @@
+#!/bin/sh
+# Does the build keep its promises? Works on a copy of the tree that make dist made, with few
+# and unoptimised builds; says `ok`, `not ok` or `# SKIP` per promise.
+
+case ${WEIR_SRCDIR-} in
+'') WEIR_SRCDIR=$(dirname "$0")/.. ;;
+esac
+source=$(cd "$WEIR_SRCDIR" && pwd -P)
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-build.XXXXXX") || exit 1
+scratch=$(cd "$scratch" && pwd -P)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' HUP INT TERM
+unset MAKEFLAGS MFLAGS MAKELEVEL CFLAGS CPPFLAGS LDFLAGS LIBS WEIR_RUN_UNDER
+CC=${CC:-cc}
+export CC
+tree=$scratch/tree
+quick=CFLAGS=-O0
+make=make
+other=make
+command -v gmake >/dev/null 2>&1 && make=gmake
+command -v bmake >/dev/null 2>&1 && other=bmake
+
+failed=0
+# claim TEXT COMMAND…: what the command says is shown only if it fails.
+claim()
+{
+	text=$1
+	shift
+	if "$@" >"$scratch/said" 2>&1; then
+		echo "ok - $text"
+	else
+		echo "not ok - $text"
+		sed 's/^/# /' "$scratch/said"
+		failed=1
+	fi
+}
+
+skip()
+{
+	echo "ok - $1 # SKIP $2"
+}
+
+# below FOLDER COMMAND…: runs it there.
+below()
+{
+	(
+		mkdir -p "$scratch/$1" && cd "$scratch/$1" && shift && "$@"
+	)
+}
+
+# ---- the tarball ----
+
+unpack()
+{
+	below dist "$source/configure" "$quick" && below dist "$make" dist &&
+		below dist sh -c 'gzip -dc weir-*.tar.gz | tar xf - && rm weir-*.tar.gz' &&
+		mv "$scratch"/dist/weir-* "$tree"
+}
+claim 'make dist makes a tarball' unpack
+[ $failed = 0 ] || exit 1
+(cd "$tree" && find . -type f | sort) >"$scratch/shipped"
+
+all_is_listed()
+{
+	(
+		cd "$tree" || exit 1
+		for file in backend/*.c core/*.c http/*.c bench/*.c tests/*/*.c \
+			tests/*_test.sh tests/*/check.sh; do
+			case $file in
+			*'*'* | tests/standins/*.c | backend/epoll.c | backend/kqueue.c | backend/devpoll.c | backend/select.c)
+				continue
+				;;
+			esac
+			grep "^	$file " Makefile >/dev/null || echo "$file is not listed"
+		done | grep . && exit 1
+		exit 0
+	)
+}
+claim 'each source and each test is in a list of the Makefile' all_is_listed
+
+# ---- the Makefile ----
+
+below plain "$tree/configure" "$quick" >/dev/null
+
+first_line_is_posix()
+{
+	[ "$(sed -n 1p "$tree/Makefile")" = .POSIX: ]
+}
+claim 'the Makefile is a POSIX one' first_line_is_posix
+
+# no PATTERN: nowhere but in comments.
+no()
+{
+	! grep -v '^[[:space:]]*#' "$tree/Makefile" "$scratch/plain/config.mk" | grep -E -e "$1"
+}
+claim 'no pattern rules' no ':[^	]*%.*:'
+# $(NAME words) is a function of some make, $(NAME:.c=.o) is not.
+claim 'no functions' no '\$\([A-Za-z_.-]+ '
+claim 'no conditionals' no \
+	':[[:space:]]*(if(eq|neq|def|ndef)|else|endif|\.(if|else|endif|for))([[:space:](]|$)'
+claim 'no assignment but the plain one' no ':[A-Za-z_]+[[:space:]]*(:|::|\?|\+|!)='
+claim 'no variables that only some makes or rules have' no \
+	'(^|[^$])(\$\$)*\$([<^+|]|\([<^+|])|VPATH|\.PARSEDIR|MAKEFILE_LIST'
+
+one_include()
+{
+	[ "$(grep -c '^include ' "$tree/Makefile")" = 1 ] && ! grep '^[-s.]include' "$tree/Makefile"
+}
+claim 'one plain include' one_include
+
+unconfigured()
+{
+	mkdir "$scratch/bare" && cp "$tree/Makefile" "$scratch/bare" &&
+		! below bare "$make" >"$scratch/bare.out" 2>&1 &&
+		grep 'run ./configure first' "$scratch/bare.out"
+}
+claim 'make before configure says so' unconfigured
+
+# ---- configure ----
+
+same_with()
+{
+	below "shell" rm -f config.mk config.h &&
+		below "shell" "$@" "$tree/configure" "$quick" && below "shell" cmp config.h ../plain/config.h &&
+		below "shell" cmp config.mk ../plain/config.mk
+}
+for shell in dash 'bash --posix' bash mksh yash ksh posh 'busybox sh'; do
+	if command -v "${shell%% *}" >/dev/null 2>&1; then
+		# shellcheck disable=SC2086
+		claim "configure works alike under $shell" same_with $shell
+	else
+		skip "configure works alike under $shell" 'it is not here'
+	fi
+done
+
+# refused TEXT OPTION: configure fails with TEXT, and leaves nothing to build with.
+refused()
+{
+	why=$1
+	shift
+	rm -rf "$scratch/refused"
+	! below refused "$tree/configure" "$quick" "$@" >"$scratch/refused.out" 2>&1 &&
+		grep -e "$why" "$scratch/refused.out" && [ ! -f "$scratch/refused/config.mk" ]
+}
+claim 'an unknown option is refused' refused 'unknown option: --enable-magic' --enable-magic
+claim 'an unknown backend is refused' refused 'unknown backend: iocp' --backend=iocp
+claim 'an unknown fact is refused' refused 'unknown fact: --without=luck' --without=accept4,luck
+claim 'a relative prefix is refused' refused 'absolute' --prefix=here
+claim 'a compiler that is none is refused' refused 'cannot make a program' CC=false
+claim 'a host without its compiler is refused' refused 'no C compiler found' CC= --host=vax-ultrix
+if [ -f /usr/include/sys/devpoll.h ]; then
+	skip 'an impossible backend is refused' 'this system has /dev/poll'
+else
+	claim 'an impossible backend is refused' refused 'cannot be built.*config.log' --backend=devpoll
+	claim 'config.log has the source and the reason' grep 'sys/devpoll.h' "$scratch/refused/config.log"
+fi
+
+others_folder()
+{
+	mkdir "$scratch/others" && echo 'all:' >"$scratch/others/Makefile" &&
+		! below others "$tree/configure" "$quick" && [ "$(cat "$scratch/others/Makefile")" = all: ]
+}
+claim 'a Makefile of someone else is not overwritten' others_folder
+
+forced_off()
+{
+	below off "$tree/configure" "$quick" --without=sock_flags,big_select --enable-debug &&
+		below off grep 'define HAVE_SOCK_FLAGS 0' config.h &&
+		below off grep 'define HAVE_BIG_SELECT 0' config.h &&
+		below off grep 'define WEIR_DEBUG 1' config.h
+}
+claim '--without and --enable-debug are in config.h' forced_off
+
+from_environment()
+{
+	below env env CFLAGS='-O0 -DTEXT="\"a b\""' "$tree/configure" &&
+		below env grep '^CFLAGS = -O0 -DTEXT="\\"a b\\""$' config.mk &&
+		below env sed -n 1p config.mk | grep 'CFLAGS=-O0 -DTEXT'
+}
+claim 'flags come from the environment too, and are in the recorded command line' from_environment
+
+# ---- builds ----
+
+# What an older build in the source tree left must not be seen by the others.
+mkdir "$tree/include"
+for file in config.h include/weir.h include/weir_http.h; do
+	echo '#error "of another build"' >"$tree/$file"
+done
+echo 'all: of-another-build' >"$tree/config.mk"
+
+# A header that cannot be included stands for a system without cmocka.
+mkdir "$scratch/nothing"
+echo '#error "not here"' >"$scratch/nothing/cmocka.h"
+
+build()
+{
+	below "$1" ../tree/configure "$quick" "$3" "$4" && below "$1" "$2" -j2
+}
+claim "out of tree, the default backend, $make" build one "$make" --enable-werror CPPFLAGS=
+claim "out of tree beside it, select, $other" build two "$other" --backend=select \
+	"CPPFLAGS=-I$scratch/nothing"
+claim 'the second has its own backend' below two sh -c \
+	'ar t libweir.a | grep "^select.o" && ! ar t libweir.a | grep -E "^(epoll|kqueue|devpoll).o"'
+(cd "$tree" && rm -rf include config.h config.mk)
+
+no_object_twice()
+{
+	! below one ar t libweir.a | sort | uniq -d | grep .
+}
+claim 'object names are unique in the library' no_object_twice
+
+nothing_to_do()
+{
+	! below "$1" "$2" | grep -E -e ' -c |^ar|^cp'
+}
+claim "a second $make has nothing to do" nothing_to_do one "$make"
+claim "a second $other has nothing to do" nothing_to_do two "$other"
+claim 'configure with the same words again rebuilds nothing' below one sh -c \
+	"'$tree/configure' $quick --enable-werror CPPFLAGS= && ! $make | grep ' -c '"
+
+no_cmocka()
+{
+	! below two "$other" check >"$scratch/check.out" 2>&1 && grep tests/deps.sh "$scratch/check.out"
+}
+claim 'make check without cmocka names tests/deps.sh' no_cmocka
+
+# ---- dependencies ----
+
+# Which objects include what, as the compiler has it.
+for file in $(sed -n 's|^	\$(COMPILE).* -c \$(srcdir)/||p' "$scratch/one/config.mk"); do
+	case $file in
+	tests/examples/* | backend/* | core/* | http/*) ;;
+	*) continue ;;
+	esac
+	below one "$CC" -std=c11 -MM -I. -I../tree -Iinclude "../tree/$file" | tr -s ' \\' '\n\n' |
+		sed -n "s|^\.\./tree/\(.*\.h\)\$|$file \1|p; s|^include/weir\.h|$file core/weir.h|p
+			s|^include/weir_http\.h|$file http/weir_http.h|p"
+done | sort -u >"$scratch/includes"
+
+# rebuilt_by HEADER: the sources that make would compile were it edited.
+rebuilt_by()
+{
+	cp -p "$tree/$1" "$scratch/kept"
+	touch "$tree/$1"
+	below one "$make" -n | sed -n 's|^.* -c \.\./tree/||p; s|^.* -c /.*/tree/||p' | sort
+	touch -r "$scratch/kept" "$tree/$1"
+}
+
+headers_rebuild()
+{
+	[ -s "$scratch/includes" ] || return 1
+	for header in $(sed 's/.* //' "$scratch/includes" | sort -u); do
+		rebuilt_by "$header" >"$scratch/actual"
+		grep " $header\$" "$scratch/includes" | sed 's/ .*//' >"$scratch/expected"
+		cmp "$scratch/actual" "$scratch/expected" || {
+			echo "$header:"
+			diff "$scratch/actual" "$scratch/expected"
+			return 1
+		}
+	done
+}
+claim "editing a header rebuilds exactly what includes it ($(sed 's/.* //' "$scratch/includes" |
+	sort -u | grep -c .) headers)" headers_rebuild
+
+new_include()
+{
+	echo 'extern int fresh;' >"$tree/core/fresh.h"
+	echo '#include "core/fresh.h"' >>"$tree/core/error.c"
+	below one "$make" && [ "$(rebuilt_by core/fresh.h)" = core/error.c ]
+}
+claim 'an include that is new is followed without running configure' new_include
+
+new_file()
+{
+	echo 'int fresh;' >"$tree/core/fresh.c"
+	sed 's|^	core/error\.c|	core/fresh.c \\\
+&|' "$tree/Makefile" >"$scratch/Makefile" && cp "$scratch/Makefile" "$tree/Makefile"
+	below one "$make" && below one ar t libweir.a | grep '^fresh.o'
+}
+claim 'a file added to a list is built without running configure' new_file
+
+old_file()
+{
+	rm "$tree/core/fresh.c" "$tree/core/fresh.h"
+	sed '/fresh/d' "$tree/Makefile" >"$scratch/Makefile" && cp "$scratch/Makefile" "$tree/Makefile"
+	sed '/fresh/d' "$tree/core/error.c" >"$scratch/error.c" && cp "$scratch/error.c" "$tree/core"
+	below one "$make" && ! below one ar t libweir.a | grep '^fresh.o'
+}
+claim 'a file and a header that are gone do not stop make, and leave the library' old_file
+
+gone_from_list()
+{
+	mv "$tree/core/error.c" "$scratch/error.c"
+	! below one "$make" >"$scratch/gone.out" 2>&1
+	status=$?
+	mv "$scratch/error.c" "$tree/core/error.c"
+	[ $status = 0 ] && grep 'not there: core/error.c' "$scratch/gone.out"
+}
+claim 'a listed file that is not there is named' gone_from_list
+
+other_flags()
+{
+	below two "$tree/configure" CFLAGS='-O0 -DOTHER' --backend=select "CPPFLAGS=-I$scratch/nothing" &&
+		[ "$(below two "$make" -n | grep -c ' -c ')" -ge \
+			"$(below two ar t libweir.a | grep -c '\.o$')" ]
+}
+claim 'other flags rebuild everything' other_flags
+
+# ---- in the source tree, and installing ----
+
+in_tree()
+{
+	(
+		cd "$tree" && ./configure "$quick" --prefix=/usr && "$make" -j2 &&
+			"$make" install DESTDIR="$scratch/root"
+	)
+}
+claim 'in the source tree, and make install' in_tree
+
+installed()
+{
+	cat >"$scratch/installed" <<-EOF
+	./usr/include/weir.h
+	./usr/include/weir_http.h
+	./usr/lib/libweir.a
+	./usr/lib/pkgconfig/weir.pc
+	./usr/share/man/man3/weir.3
+	./usr/share/man/man3/weir_http.3
+	EOF
+	below root find . -type f | sort | diff - "$scratch/installed" &&
+		! grep @ "$scratch/root/usr/lib/pkgconfig/weir.pc"
+}
+claim 'headers, library, weir.pc and man pages are installed, nothing else' installed
+
+program_builds()
+{
+	flags=$(PKG_CONFIG_PATH=$scratch/root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$scratch/root \
+		pkg-config --cflags --libs weir) &&
+		"$CC" -std=c11 -o "$scratch/hello" "$tree/tests/examples/hello.c" $flags
+}
+if command -v pkg-config >/dev/null 2>&1; then
+	claim 'a program builds with what pkg-config says' program_builds
+else
+	skip 'a program builds with what pkg-config says' 'pkg-config is not here'
+fi
+
+uninstalled()
+{
+	(cd "$tree" && "$make" uninstall DESTDIR="$scratch/root") && ! below root find . -type f | grep .
+}
+claim 'make uninstall leaves no file' uninstalled
+
+clean_tree()
+{
+	(cd "$tree" && "$make" distclean && find . -type f | sort) | diff - "$scratch/shipped" |
+		grep '^[<>] \./' && return 1
+	below one "$make" distclean && [ -z "$(ls "$scratch/one")" ] &&
+		below two "$other" distclean && [ -z "$(ls "$scratch/two")" ]
+}
+claim 'make distclean leaves what was shipped, and nothing out of tree' clean_tree
+
+# ---- the runner ----
+
+# runner EXPECTED-LAST-LINE NAME BODY: runs one pretended program.
+runner()
+{
+	mkdir -p "$scratch/run"
+	printf '#!/bin/sh\n%s\n' "$3" >"$scratch/run/$2"
+	chmod +x "$scratch/run/$2"
+	below run env WEIR_SRCDIR=. WEIR_TEST_SECONDS=1 sh "$tree/tests/run.sh" "$2" >"$scratch/run.out"
+	status=$?
+	cat "$scratch/run.out"
+	case $1 in
+	*' 0 failed'*) [ $status = 0 ] ;;
+	*) [ $status = 1 ] ;;
+	esac && [ "$(sed -n '$p' "$scratch/run.out")" = "$1" ]
+}
+claim 'the runner counts' runner '2 passed, 0 failed' good 'echo 1..2; echo ok 1 - a; echo ok 2 - b'
+claim 'the runner counts what failed' runner '1 passed, 1 failed' bad \
+	'echo 1..2; echo ok 1 - a; echo not ok 2 - b; exit 1'
+claim 'the runner takes a skipped test for skipped' runner '1 passed, 0 failed, 1 skipped' skips \
+	'echo 1..2; echo ok 1 - a; echo no such kernel; echo "not ok 2 # SKIP b"'
+claim 'and gives the reason' grep 'skipped: b (no such kernel)' "$scratch/run.out"
+claim 'the runner sees a plan that was not kept' runner '1 passed, 1 failed' short \
+	'echo 1..2; echo ok 1 - a'
+claim 'the runner sees that no test was run' runner '0 passed, 1 failed' empty 'exit 0'
+claim 'the runner sees a crash' runner '1 passed, 1 failed' crash \
+	'echo 1..1; echo ok 1 - a; kill -SEGV $$'
+claim 'the runner ends what hangs' runner '0 passed, 1 failed' hang 'exec sleep 30'
+claim 'a script needs no plan' runner '1 passed, 0 failed, 1 skipped' script.sh \
+	'echo "ok - a"; echo "ok - b # SKIP no kqueue"'
+
+exit $failed

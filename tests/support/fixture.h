@@ -1,0 +1,23 @@
+/*
+ * fixture.h: a fixture file as octets, limits and the expected log.
+ *
+ * The format is described in tests/fixtures/README.md.
+ */
+#ifndef WEIR_TESTS_FIXTURE_H
+#define WEIR_TESTS_FIXTURE_H
+
+#include <weir_http.h>
+
+struct fixture {
+	uint8_t *octets;
+	size_t len;
+	weir_limits limits; /* zeroed where the file sets none */
+	char *expected;
+	const char *fault; /* what is wrong with the file; NULL if it was read */
+};
+
+/* Fills f; false, with f->fault, when the file cannot be read or understood. */
+bool fixture_read(struct fixture *f, const char *path);
+void fixture_free(struct fixture *f);
+
+#endif
