@@ -36,7 +36,7 @@ CORE_SRCS = \
 	core/stream.c \
 	core/read.c \
 	core/write.c \
-	core/connect.c \
+	core/open.c \
 	core/signal.c \
 
 # The archive member that a program with a main of its own never pulls in.
@@ -53,6 +53,10 @@ HTTP_SRCS = \
 	http/status.c \
 	http/emit.c \
 	http/conn.c \
+	http/exchange.c \
+	http/intake.c \
+	http/limit.c \
+	http/part.c \
 	http/request.c \
 	http/reply.c \
 	http/server.c \
@@ -77,6 +81,12 @@ BENCHES = \
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
 UNIT_TESTS = \
+	tests/unit/addr_test.c \
+	tests/unit/peer_test.c \
+	tests/unit/chunk_test.c \
+	tests/unit/outq_test.c \
+	tests/unit/error_test.c \
+	tests/unit/size_test.c \
 	tests/unit/status_test.c \
 	tests/unit/head_test.c \
 	tests/unit/parse_test.c \
@@ -97,21 +107,42 @@ CONFORMANCE_SRCS = \
 	tests/backend/conform_kinds.c \
 
 LOOPBACK_TESTS = \
+	tests/loopback/loop_test.c \
+	tests/loopback/timer_test.c \
+	tests/loopback/io_test.c \
+	tests/loopback/signal_test.c \
+	tests/loopback/adopt_test.c \
+	tests/loopback/alloc_test.c \
+	tests/loopback/close_test.c \
+	tests/loopback/connect_test.c \
+	tests/loopback/exhaust_test.c \
+	tests/loopback/idle_test.c \
+	tests/loopback/listen_test.c \
+	tests/loopback/net_test.c \
+	tests/loopback/stream_test.c \
+	tests/loopback/transport_test.c \
+	tests/loopback/write_test.c \
+	tests/loopback/http_test.c \
 
 SUPPORT_SRCS = \
 	tests/support/eventlog.c \
 	tests/support/fixture.c \
 	tests/support/test.c \
+	tests/support/net.c \
 
 # A cmocka program each, in which the scripted kernel takes the place of backend/.
 MEMIO_TESTS = \
+	tests/unit/wheel_test.c \
 	tests/memio/memio_test.c \
+	tests/memio/http_conn_test.c \
+	tests/memio/http_storm_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/memio.c \
 
 # A program each for the scripts, of these objects and no library.
 TEST_TOOLS = \
+	tests/tools/after.c \
 	tests/tools/ask.c \
 	tests/tools/crowd.c \
 	tests/tools/upload.c \
@@ -123,6 +154,7 @@ TOOL_SRCS = \
 TEST_SCRIPTS = \
 	tests/layers_test.sh \
 	tests/build_test.sh \
+	tests/examples_test.sh \
 	tests/standins/check.sh \
 
 # ---- how ----
@@ -243,4 +275,5 @@ distclean: clean
 	rm -f config.h config.mk config.log $(DIST).tar.gz $(BUILD_MAKEFILE)
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
-.PHONY: all check test-programs bench soak-upload soak-crowd run install uninstall dist clean distclean
+.PHONY: all check test-programs bench soak-upload soak-crowd run install uninstall dist clean \
+	distclean

@@ -27,6 +27,8 @@ int64_t weir__sys_wall_s(void);
 extern const bool weir__sys_debug;
 /* A number that differs between the living threads of this process. */
 uintptr_t weir__sys_thread(void);
+/* Lets another thread run. */
+void weir__sys_yield(void);
 /* This process's number, asked anew each time: it changes in a forked child. */
 int64_t weir__sys_pid(void);
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +18,11 @@ const bool weir__sys_debug = WEIR_DEBUG;
 uintptr_t weir__sys_thread(void)
 {
 	return (uintptr_t)pthread_self();
+}
+
+void weir__sys_yield(void)
+{
+	(void)sched_yield();
 }
 
 int64_t weir__sys_pid(void)

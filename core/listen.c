@@ -50,8 +50,12 @@ void weir__listeners_resume(weir_loop *loop)
 
 static void retry(weir_timer *timer, void *arg)
 {
+	weir_listener *l = arg;
 	(void)timer;
-	resume(arg);
+	/* Nothing of ours can make room: somebody else's descriptor may have. */
+	if (l->owner->loop->conns == 0)
+		l->owner->loop->at_limit = false;
+	resume(l);
 }
 
 static void pause_accepting(weir_listener *l)
@@ -66,8 +70,15 @@ static void pause_accepting(weir_listener *l)
 static bool full(const weir_listener *l)
 {
 	const weir_loop *loop = l->owner->loop;
-	return loop->at_limit || loop->conns >= loop->max_conns ||
+	return (loop->at_limit && loop->below_limit <= 0) || loop->conns >= loop->max_conns ||
 	       l->owner->conns >= l->owner->max_conns;
+}
+
+/* At a limit of its own, only its own connections can make room. */
+static bool evict(const weir_listener *l)
+{
+	struct weir__owner *owner = l->owner;
+	return weir__evict(owner->loop, owner->conns >= owner->max_conns ? owner : NULL);
 }
 
 /* Somebody waits and there is no room for it. True: there is now. Asked first,
@@ -76,7 +87,7 @@ static bool make_room(weir_listener *l)
 {
 	if (weir__sys_readable(l->source.fd) <= 0)
 		return false;
-	if (weir__evict(l->owner->loop))
+	if (evict(l))
 		return true;
 	pause_accepting(l);
 	return false;
@@ -110,7 +121,6 @@ static bool take_in(weir_listener *l, int fd, const struct weir__addr *peer)
 	weir_loop *loop = l->owner->loop;
 	weir_stream *s = loop->spare_stream;
 	int result = weir__stream_init(s, l->owner, fd, 0, false);
-	loop->at_limit = fd + 1 >= weir__poller_limit(loop->poller);
 	if (result < 0) {
 		weir__sys_close(fd);
 		if (out_of_room(result))
@@ -209,7 +219,9 @@ static int start(weir_loop *loop, weir_listener *l)
 	weir_timer_unref(&l->retry, true);
 	int result = weir__attach(loop, &l->source, !l->made);
 	if (result < 0) {
-		close_socket(l);
+		/* One that was inherited may be somebody's already: it stays as it is. */
+		if (l->made)
+			close_socket(l);
 		return result;
 	}
 	loop->holds++;
@@ -221,34 +233,49 @@ static int start(weir_loop *loop, weir_listener *l)
 	return 0;
 }
 
+int weir__listen(struct weir__owner *owner, weir_listener **out, const char *address,
+		 const weir_stream_opts *opts)
+{
+	static const weir_stream_opts defaults;
+	weir_loop *loop = owner->loop;
+	weir_listener *l = weir__mem_new(&loop->mem, sizeof *l);
+	if (!l)
+		return -ENOMEM;
+	l->owner = owner;
+	l->source.fd = open_socket(l, address, opts ? opts : &defaults);
+	int result = l->source.fd < 0 ? l->source.fd : start(loop, l);
+	if (result < 0) {
+		weir__mem_free(&loop->mem, l, sizeof *l);
+		return result;
+	}
+	owner->refs++;
+	if (out)
+		*out = l;
+	return 0;
+}
+
 int weir_listen(weir_loop *loop, weir_listener **out, const char *address,
 		const weir_stream_opts *opts, const weir_stream_ops *ops, void *arg)
 {
-	static const weir_stream_opts defaults;
 	if (out)
 		*out = NULL;
 	int result = weir__thread_check(loop);
 	if (result < 0)
 		return result;
-	weir_listener *l = weir__mem_new(&loop->mem, sizeof *l);
-	struct weir__owner *owner = weir__mem_new(&loop->mem, sizeof *owner);
-	if (l && owner) {
-		weir__owner_init(owner, loop, opts, ops, arg);
-		owner->accepts = true;
-		l->owner = owner;
-		l->source.fd = open_socket(l, address, opts ? opts : &defaults);
-		result = l->source.fd < 0 ? l->source.fd : start(loop, l);
-	} else {
-		result = -ENOMEM;
+	struct weir__owner *owner = weir__owner_accepts(loop, opts, ops, arg);
+	result = owner ? weir__listen(owner, out, address, opts) : -ENOMEM;
+	weir__owner_put(owner);
+	return result;
+}
+
+void weir__listeners_close(struct weir__owner *owner)
+{
+	weir_listener *next;
+	for (weir_listener *l = owner->loop->listeners; l; l = next) {
+		next = l->next;
+		if (l->owner == owner)
+			weir_listener_close(l);
 	}
-	if (result < 0) {
-		weir__mem_free(&loop->mem, owner, sizeof *owner);
-		weir__mem_free(&loop->mem, l, sizeof *l);
-		return result;
-	}
-	if (out)
-		*out = l;
-	return 0;
 }
 
 void weir_listener_close(weir_listener *l)

@@ -480,6 +480,7 @@ static void init(weir_loop *loop, const weir_loop_opts *opts)
 	loop->thread = weir__sys_thread();
 	loop->max_conns = opts->max_conns > 0 ? opts->max_conns : INT32_MAX;
 	atomic_init(&loop->posted, NULL);
+	atomic_init(&loop->posting, 0);
 	refresh_now(loop);
 	weir__wheel_init(&loop->wheel, loop->now);
 	weir__peers_init(&loop->peers, &loop->mem);

@@ -109,6 +109,7 @@ struct weir_loop {
 	weir_task *tasks, **tasks_end;
 	weir_task *at_end, *at_drain;
 	_Atomic(weir_task *) posted;
+	_Atomic(int32_t) posting; /* threads inside weir_post */
 	struct weir__source wake;
 	int wake_fd[2];
 
@@ -128,7 +129,8 @@ struct weir_loop {
 	int32_t paused;           /* listeners that wait for room */
 	bool starved;             /* streams wait for a chunk */
 	int64_t starved_until;    /* ... at least until then */
-	bool at_limit;            /* the highest descriptor that the poller takes is in use */
+	bool at_limit;            /* the highest descriptor that the poller takes was in use */
+	int32_t below_limit;      /* ... and so many were given back since */
 	weir_signal *signals;
 	struct weir__tenant *tenants;
 	weir_listener *listeners;
@@ -180,10 +182,17 @@ int weir__signals_move(weir_loop *loop);
 /* listen.c */
 void weir__listeners_resume(weir_loop *loop);
 weir_listener *weir__listener_next(const weir_listener *listener);
+/* As weir_listen, for an owner that several listeners may have in common. */
+int weir__listen(struct weir__owner *owner, weir_listener **listener, const char *address,
+		 const weir_stream_opts *opts);
+/* Closes all listeners of that owner. */
+void weir__listeners_close(struct weir__owner *owner);
 /* owner.c */
 void weir__owner_init(struct weir__owner *owner, weir_loop *loop, const weir_stream_opts *opts,
 		      const weir_stream_ops *ops, void *arg);
-/* A counted owner of its own for opts, or the loop's plain one. NULL: no memory. */
+/* A counted owner for listeners; a counted one for opts, or the loop's plain one. NULL: no memory. */
+struct weir__owner *weir__owner_accepts(weir_loop *loop, const weir_stream_opts *opts,
+					const weir_stream_ops *ops, void *arg);
 struct weir__owner *weir__owner_get(weir_loop *loop, const weir_stream_opts *opts);
 void weir__owner_put(struct weir__owner *owner);
 

@@ -1,4 +1,4 @@
-/* What the streams of one listener, or of one connect, have in common. */
+/* What the streams of one server, or of one connect, have in common. */
 #include "core/loop.h"
 
 static int32_t positive(int32_t value, int32_t none, int32_t zero)
@@ -28,20 +28,34 @@ void weir__owner_init(struct weir__owner *owner, weir_loop *loop, const weir_str
 	};
 }
 
-struct weir__owner *weir__owner_get(weir_loop *loop, const weir_stream_opts *opts)
+static struct weir__owner *new_owner(weir_loop *loop, const weir_stream_opts *opts,
+				     const weir_stream_ops *ops, void *arg)
 {
-	if (!opts) {
-		loop->plain.refs++;
-		return &loop->plain;
-	}
 	struct weir__owner *owner = weir__mem_new(&loop->mem, sizeof *owner);
 	if (owner)
-		weir__owner_init(owner, loop, opts, NULL, NULL);
+		weir__owner_init(owner, loop, opts, ops, arg);
 	return owner;
+}
+
+struct weir__owner *weir__owner_accepts(weir_loop *loop, const weir_stream_opts *opts,
+					const weir_stream_ops *ops, void *arg)
+{
+	struct weir__owner *owner = new_owner(loop, opts, ops, arg);
+	if (owner)
+		owner->accepts = true;
+	return owner;
+}
+
+struct weir__owner *weir__owner_get(weir_loop *loop, const weir_stream_opts *opts)
+{
+	if (opts)
+		return new_owner(loop, opts, NULL, NULL);
+	loop->plain.refs++;
+	return &loop->plain;
 }
 
 void weir__owner_put(struct weir__owner *owner)
 {
-	if (--owner->refs == 0)
+	if (owner && --owner->refs == 0)
 		weir__mem_free(&owner->loop->mem, owner, sizeof *owner);
 }

@@ -1,6 +1,6 @@
 /*
  * A stream's life: how it begins, what it is waiting for, and how it ends.
- * Reading is in read.c, writing in write.c, connecting in connect.c.
+ * Reading is in read.c, writing in write.c, connecting in open.c.
  *
  *   connecting ──► open ──► data … ──► end ──┐
  *                    │                       ├──► gone
@@ -184,12 +184,18 @@ int weir__stream_init(weir_stream *s, struct weir__owner *owner, int fd, unsigne
 	int result = t && t->open ? t->open(fd, owner->transport_arg) : 0;
 	if (result < 0)
 		return result;
+	/* The kernel gives the lowest number: with the highest in use, all below are. */
+	if (!shared && fd + 1 >= weir__poller_limit(loop->poller)) {
+		loop->at_limit = true;
+		loop->below_limit = fd + 1 == weir__poller_limit(loop->poller);
+	}
 	result = weir__attach(loop, &s->source, shared);
 	if (result < 0) {
 		if (t && t->close)
 			t->close(fd, owner->transport_arg);
 		return result;
 	}
+	loop->below_limit--;
 	owner->refs++;
 	owner->conns++;
 	loop->holds++;
@@ -201,32 +207,6 @@ void weir__stream_set_peer(weir_stream *s, const struct weir__addr *addr)
 {
 	s->peer = weir__peer_take(&loop_of(s)->peers, addr);
 	s->port = addr->port;
-}
-
-int weir_adopt(weir_loop *loop, weir_stream **out, int fd, const weir_stream_opts *opts,
-	       const weir_stream_ops *ops, void *arg)
-{
-	*out = NULL;
-	int result = weir__thread_check(loop);
-	if (result < 0)
-		return result;
-	weir_stream *s = weir__mem_new(&loop->mem, sizeof *s);
-	struct weir__owner *owner = weir__owner_get(loop, opts);
-	result = s && owner ? weir__sys_adopt(fd) : -ENOMEM;
-	/* The user may have copies of what he gives: closing alone may not be enough. */
-	if (result == 0)
-		result = weir__stream_init(s, owner, fd, WEIR__OPENING, true);
-	if (owner)
-		weir__owner_put(owner);
-	if (result < 0) {
-		weir__mem_free(&loop->mem, s, sizeof *s);
-		return result;
-	}
-	s->ops = ops;
-	s->arg = arg;
-	weir__errand(loop, &s->source);
-	*out = s;
-	return 0;
 }
 
 /* ---- ending ------------------------------------------------------------- */
@@ -248,7 +228,7 @@ static void release(weir_stream *s)
 	owner->conns--;
 	loop->conns -= owner->accepts;
 	loop->holds--;
-	loop->at_limit = false;
+	loop->below_limit++;
 	weir__owner_put(owner);
 	weir__bury(loop, s, sizeof *s);
 	weir__room(loop);
@@ -303,20 +283,21 @@ void weir__stream_evictable(weir_stream *s, bool yes)
 }
 
 /* For those that have no limit and so are not on the wheel. */
-static weir_stream *any_evictable(const weir_loop *loop)
+static weir_stream *any_evictable(const weir_loop *loop, const struct weir__owner *owner)
 {
 	for (int32_t fd = 0; loop->evictable && fd < loop->nslots; fd++) {
-		struct weir__source *source = loop->slots[fd].source;
-		if (source && source->kind == WEIR__STREAM && source->bits & WEIR__EVICTABLE)
-			return (weir_stream *)(void *)source;
+		weir_stream *s = (weir_stream *)(void *)loop->slots[fd].source;
+		if (s && s->source.kind == WEIR__STREAM && weir__may_evict(s, owner))
+			return s;
 	}
 	return NULL;
 }
 
-bool weir__evict(weir_loop *loop)
+bool weir__evict(weir_loop *loop, const struct weir__owner *owner)
 {
 	weir_stream *s;
-	while ((s = weir__wheel_oldest(loop)) != NULL || (s = any_evictable(loop)) != NULL) {
+	while ((s = weir__wheel_oldest(loop, owner)) != NULL ||
+	       (s = any_evictable(loop, owner)) != NULL) {
 		/* One that has just sent something is idle no more. */
 		if (weir__sys_readable(s->source.fd) > 0) {
 			weir__stream_evictable(s, false);

@@ -106,8 +106,8 @@ void weir__flow_trim(weir_stream *stream);
 void weir__stream_alive(weir_stream *stream);
 /* Remembers who is at the other end. */
 void weir__stream_set_peer(weir_stream *stream, const struct weir__addr *addr);
-/* Makes room for one more descriptor by ending the longest idle. False: none. */
-bool weir__evict(weir_loop *loop);
+/* Makes room by ending the longest idle stream (of that owner, unless NULL). False: none. */
+bool weir__evict(weir_loop *loop, const struct weir__owner *owner);
 /* Those that waited for a chunk read again. */
 void weir__streams_resume(weir_loop *loop);
 
@@ -120,12 +120,17 @@ void weir__stream_writable(weir_stream *stream);
 void weir__stream_settle_output(weir_stream *stream);
 /* Tells the references that are through. False: the stream was closed meanwhile. */
 bool weir__output_tell(weir_stream *stream, int status);
-/* connect.c: the outcome of a connect is known. */
+/* open.c: the outcome of a connect is known. */
 void weir__stream_connected(weir_stream *stream);
 
 static inline bool weir__is(const weir_stream *stream, unsigned bits)
 {
 	return (stream->source.bits & bits) != 0;
+}
+
+static inline bool weir__may_evict(const weir_stream *stream, const struct weir__owner *owner)
+{
+	return weir__is(stream, WEIR__EVICTABLE) && (!owner || stream->owner == owner);
 }
 
 static inline void weir__set(weir_stream *stream, unsigned bits)

@@ -89,14 +89,16 @@ int weir_post(weir_loop *loop, weir_task *task)
 {
 	if (!claim(task))
 		return 0;
-	/* Read before the task becomes visible: afterwards the loop may be gone. */
-	int fd = loop->wake_fd[1];
+	/* Once the task is visible it may run and the loop be done; weir_loop_free
+	   waits for those that are between here and the wake-up. */
+	atomic_fetch_add(&loop->posting, 1);
 	weir_task *head = atomic_load(&loop->posted);
 	do
 		task->next = head;
 	while (!atomic_compare_exchange_weak(&loop->posted, &head, task));
 	if (!head)
-		weir__sys_wake_send(fd);
+		weir__sys_wake_send(loop->wake_fd[1]);
+	atomic_fetch_sub(&loop->posting, 1);
 	return 1;
 }
 
@@ -145,6 +147,8 @@ void weir__tasks_run(weir_loop *loop)
 
 void weir__tasks_forget(weir_loop *loop)
 {
+	while (atomic_load(&loop->posting))
+		weir__sys_yield();
 	weir__tasks_collect(loop);
 	weir_task *queues[] = {loop->tasks, loop->at_drain};
 	for (int i = 0; i < 2; i++)

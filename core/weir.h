@@ -262,7 +262,7 @@ struct weir_signal {
  * came since the last call. Any number of watchers may share a signal; all must
  * be of one loop. The disposition found is put back when the last one stops.
  * A watcher does not hold the loop. Returns 0, -EINVAL (no such signal, or it
- * cannot be caught), -EBUSY (another loop has the signals), -EMFILE, -ENOMEM.
+ * cannot be caught), -EBUSY (another loop has this signal), -EMFILE, -ENOMEM.
  */
 int weir_signal_start(weir_loop *loop, weir_signal *watcher, int signo, weir_signal_fn *fn,
 		      void *arg);

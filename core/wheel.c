@@ -8,7 +8,7 @@
 #define TICK WEIR__WHEEL_TICK
 #define NOWHERE SLOTS
 /* Deadlines are compared modulo 2^32 ms: none may lie further ahead than this. */
-#define FARTHEST (INT32_MAX / 2)
+#define FARTHEST INT32_MAX
 
 void weir__wheel_init(struct weir__wheel *wheel, int64_t now)
 {
@@ -153,7 +153,8 @@ void weir__wheel_run(weir_loop *loop)
 	}
 }
 
-static weir_stream *evictable_in(weir_loop *loop, unsigned slot, int64_t tick)
+static weir_stream *evictable_in(weir_loop *loop, const struct weir__owner *owner, unsigned slot,
+				 int64_t tick)
 {
 	int32_t next;
 	for (int32_t fd = loop->wheel.head[slot]; fd >= 0; fd = next) {
@@ -162,20 +163,20 @@ static weir_stream *evictable_in(weir_loop *loop, unsigned slot, int64_t tick)
 		if (tick_for(loop, s) > tick) {
 			unlink_from(loop, s);
 			file(loop, s);
-		} else if (s->source.bits & WEIR__EVICTABLE) {
+		} else if (weir__may_evict(s, owner)) {
 			return s;
 		}
 	}
 	return NULL;
 }
 
-weir_stream *weir__wheel_oldest(weir_loop *loop)
+weir_stream *weir__wheel_oldest(weir_loop *loop, const struct weir__owner *owner)
 {
 	int64_t tick = loop->wheel.tick;
 	if (!loop->evictable)
 		return NULL;
 	while ((tick = next_used(&loop->wheel, tick + 1)) != INT64_MAX) {
-		weir_stream *s = evictable_in(loop, (unsigned)(tick % SLOTS), tick);
+		weir_stream *s = evictable_in(loop, owner, (unsigned)(tick % SLOTS), tick);
 		if (s)
 			return s;
 	}

@@ -15,6 +15,8 @@
 #define WEIR__WHEEL_SLOTS 2048
 #define WEIR__WHEEL_TICK 64 /* ms; one turn of the wheel is 131 s */
 
+struct weir__owner;
+
 struct weir__limit {
 	int32_t prev, next; /* descriptors; prev < 0: the slot's head; next -1: the last */
 	uint32_t due;       /* low 32 bits of the loop's ms */
@@ -38,8 +40,9 @@ void weir__limit_clear(weir_stream *stream);
 void weir__wheel_run(weir_loop *loop);
 /* When a slot comes that holds something, or INT64_MAX. */
 int64_t weir__wheel_next(const weir_loop *loop);
-/* The evictable stream whose deadline is nearest: with one limit for all, the longest idle. */
-weir_stream *weir__wheel_oldest(weir_loop *loop);
+/* The evictable stream (of that owner, unless NULL) whose deadline is nearest: with one
+   limit for all, the longest idle. */
+weir_stream *weir__wheel_oldest(weir_loop *loop, const struct weir__owner *owner);
 
 /* stream.c: the limit has passed. */
 void weir__stream_expired(weir_stream *stream);

@@ -58,15 +58,22 @@ static int64_t max_queue(const weir_stream *s)
 }
 
 /* Judged before the kernel is tried, so that a refusal leaves nothing half done. */
-static int may_write(const weir_stream *s, size_t len)
+static int may_queue(const weir_stream *s, size_t len)
 {
 	if (weir__is(s, WEIR__CLOSED | WEIR__FINISHING | WEIR__DOOMED | WEIR__LAST))
 		return WEIR_ECLOSED;
 	/* Negative where the user has lowered the maximum below what is queued. */
 	int64_t room = max_queue(s) - weir_queued(s);
-	if (room < 0 || len > (uint64_t)room)
-		return WEIR_EFULL;
-	return weir__chunks_allow(&loop_of(s)->chunks, len) ? 0 : WEIR_EFULL;
+	return room < 0 || len > (uint64_t)room ? WEIR_EFULL : 0;
+}
+
+/* The same for octets that are copied if they have to wait. */
+static int may_copy(const weir_stream *s, size_t len)
+{
+	int result = may_queue(s, len);
+	if (result == 0 && !weir__chunks_allow(&loop_of(s)->chunks, len))
+		result = WEIR_EFULL;
+	return result;
 }
 
 int weir_marks(weir_stream *s, int32_t low, int32_t high, int32_t max)
@@ -242,7 +249,7 @@ static int64_t written(weir_stream *s)
 int64_t weir_writev(weir_stream *s, const weir_str *pieces, int n)
 {
 	size_t len = length(pieces, n);
-	int result = may_write(s, len);
+	int result = may_copy(s, len);
 	if (result < 0 || !len)
 		return result < 0 ? result : weir_queued(s);
 	size_t sent = send_now(s, pieces, n);
@@ -265,7 +272,7 @@ int64_t weir_write(weir_stream *s, const void *data, size_t len)
 
 int64_t weir__stream_gather(weir_stream *s, const weir_str *pieces, int n)
 {
-	int result = may_write(s, length(pieces, n));
+	int result = may_copy(s, length(pieces, n));
 	if (result == 0)
 		result = queue(s, pieces, n, 0);
 	if (result < 0) {
@@ -282,7 +289,7 @@ int64_t weir_write_ref(weir_stream *s, const void *data, size_t len, weir_ref_fn
 {
 	weir_loop *loop = loop_of(s);
 	weir_str piece = {data, len};
-	int result = may_write(s, len);
+	int result = may_queue(s, len);
 	if (result < 0 || !len)
 		return result < 0 ? result : weir_queued(s);
 	/* What may fail comes first: afterwards octets may be half sent. */

@@ -32,153 +32,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "http/parse.h"
-
-static bool closed(const weir_stream *stream)
-{
-	return (stream->source.bits & (WEIR__CLOSED | WEIR__DOOMED)) != 0;
-}
-
-static bool held(const weir_stream *stream)
-{
-	return (stream->source.bits & WEIR__HELD) != 0;
-}
-
-static bool at_eof(const weir_stream *stream)
-{
-	return (stream->source.bits & WEIR__END_TOLD) != 0;
-}
-
-static weir_server *server_of(const weir_stream *stream)
-{
-	return weir__stream_owner_arg(stream);
-}
-
-static struct weir__mem *memory(const weir_server *server)
-{
-	return &server->loop->mem;
-}
-
-/* ---- the exchange ------------------------------------------------------- */
-
-static void await_head(struct weir_req *req)
-{
-	const weir_server *server = req->server;
-
-	weir_parser_init(&req->parser, &server->limits, server->fields,
-			 (uint16_t)server->opts.max_fields);
-	req->reading = WEIR__READ_HEAD;
-	req->writing = WEIR__WRITE_NONE;
-	req->flags &= WEIR__WRITE_DUE;
-	req->seen = req->ready = 0;
-}
-
-static void settle_later(weir_task *task, void *arg);
-
-/* NULL: no memory. */
-static struct weir_req *begin(weir_stream *stream)
-{
-	weir_server *server = server_of(stream);
-	struct weir_req *req = weir__pool_take(&server->pool);
-
-	if (!req)
-		return NULL;
-	memset(req, 0, sizeof *req);
-	weir_task_init(&req->task, settle_later, req);
-	req->stream = stream;
-	req->server = server;
-	req->link = &server->reqs;
-	req->next = server->reqs;
-	if (req->next)
-		req->next->link = &req->next;
-	server->reqs = req;
-	stream->arg = req;
-	await_head(req);
-	return req;
-}
-
-static void drop_parts(struct weir_req *req)
-{
-	weir__mem_free(memory(req->server), req->parts, req->parts_cap * sizeof *req->parts);
-	req->parts = NULL;
-	req->parts_cap = 0;
-}
-
-/* What belongs to one request goes; what belongs to the connection stays. */
-static void strip(struct weir_req *req)
-{
-	if (req->kept)
-		weir__mem_free(memory(req->server), req->kept,
-			       req->nfields * sizeof *req->fields + req->head_len);
-	if (req->parts)
-		drop_parts(req);
-	if (req->added)
-		weir__reply_forget(req);
-	if (req->task.queued)
-		weir_task_cancel(req->server->loop, &req->task);
-	req->head = req->kept = NULL;
-	req->fields = NULL;
-	req->nfields = 0;
-	req->head_len = 0;
-	req->ops = NULL;
-}
-
-void weir__req_free(struct weir_req *req)
-{
-	weir_server *server = req->server;
-
-	strip(req);
-	if (req->peer)
-		weir__peer_give(&server->loop->peers, req->peer);
-	*req->link = req->next;
-	if (req->next)
-		req->next->link = req->link;
-	weir__pool_give(&server->pool, req);
-	if (server->freed)
-		weir__server_check(server);
-}
-
-/*
- * The head is still wanted when the octets it was read from go: it gets a block
- * of its own, of just its size. Slices stay what they are. Without memory there
- * is nothing to answer with but empty strings. False: so it is.
- */
-static bool keep_head(struct weir_req *req)
-{
-	const size_t fields = req->nfields * sizeof *req->fields;
-
-	if (req->kept || !req->head)
-		return true;
-	req->kept = weir__mem_resize(memory(req->server), NULL, 0, fields + req->head_len);
-	if (req->kept) {
-		memcpy(req->kept, req->fields, fields);
-		memcpy(req->kept + fields, req->head, req->head_len);
-		req->fields = (weir_field *)(void *)req->kept;
-		req->head = req->kept + fields;
-	} else {
-		req->fields = NULL;
-		req->head = NULL;
-		req->nfields = 0;
-		req->head_len = 0;
-	}
-	return req->kept != NULL;
-}
-
-void weir__req_leave(struct weir_req *req)
-{
-	weir_stream *stream = req->stream;
-	struct weir__addr addr;
-
-	keep_head(req);
-	if (stream->peer) {
-		weir__peer_get(&req->server->loop->peers, stream->peer, &addr);
-		req->peer = weir__peer_take(&req->server->loop->peers, &addr);
-	}
-	req->port = stream->port;
-	req->stream = NULL;
-	stream->arg = NULL;
-}
-
 /* ---- calling the application -------------------------------------------- */
 
 static void conclude(struct weir_req *req);
@@ -200,7 +53,7 @@ static bool returned(weir_stream *stream, struct weir_req *req)
 		conclude(req);
 	else if (!tell_end(req))
 		return false;
-	return !closed(stream);
+	return !weir__conn_over(stream);
 }
 
 /* Tells that the body is complete, when it is time to. As returned(). */
@@ -216,172 +69,13 @@ static bool tell_end(struct weir_req *req)
 	return returned(stream, req);
 }
 
-/* The stream has left already. */
-static void tell_gone(struct weir_req *req, int why)
-{
-	const weir_req_ops *ops = req->ops;
-
-	req->ops = NULL;
-	if (ops && ops->gone) {
-		req->flags |= WEIR__BUSY;
-		ops->gone(req, why, req->arg);
-		req->flags &= (uint16_t)~WEIR__BUSY;
-	}
-	if (!weir__req_is(req, WEIR__IN_HAND))
-		weir__req_free(req);
-}
-
-/* ---- the connection ends ------------------------------------------------ */
-
-void weir__conn_close(weir_stream *stream)
-{
-	server_of(stream)->conns--;
-	weir_close(stream);
-}
-
-/* The exchange has lost its stream, one way or the other. */
-static void lost(struct weir_req *req, int why)
-{
-	if (!weir__req_is(req, WEIR__IN_HAND)) {
-		req->stream->arg = NULL;
-		weir__req_free(req);
-		return;
-	}
-	weir__req_leave(req);
-	tell_gone(req, why);
-}
-
-/* Closes at once. From the loop only. */
-static void cut_off(weir_stream *stream, int why)
-{
-	struct weir_req *req = stream->arg;
-	const bool in_hand = req && weir__req_is(req, WEIR__IN_HAND);
-
-	if (in_hand)
-		weir__req_leave(req);
-	else if (req)
-		lost(req, why);
-	weir__conn_close(stream);
-	if (in_hand)
-		tell_gone(req, why);
-}
-
-void weir__conn_part(weir_stream *stream)
-{
-	weir__stream_evictable(stream, false);
-	weir__stream_last(stream);
-	weir__stream_limit(stream, WEIR__LINGER_MS);
-}
-
-static void linger(struct weir_req *req)
-{
-	strip(req);
-	req->reading = WEIR__READ_LINGER;
-	req->writing = WEIR__WRITE_ENDED;
-	req->reply_left = WEIR__LINGER_MAX;
-	req->flags &= WEIR__WRITE_DUE | WEIR__BEHIND;
-	weir_hold(req->stream, false);
-}
-
-/*
- * The last reply is written. A close with octets unread would reset the
- * connection, and the reply could be lost with it: unless nothing can be on its
- * way any more, our end is sent first, and what comes is read and dropped.
- */
-static void part(struct weir_req *req)
-{
-	weir_stream *stream = req->stream;
-	const bool client_closes = !(req->parser.flags & WEIR_KEEP);
-	const bool nothing_comes = at_eof(stream) || (client_closes &&
-						       req->reading == WEIR__READ_WHOLE &&
-						       !weir__req_is(req, WEIR__BEHIND));
-
-	linger(req);
-	if (nothing_comes)
-		weir__stream_last(stream);
-	else
-		weir_finish(stream);
-}
-
-/*
- * The request stays the application's, but its connection goes another way: it
- * needs an exchange of its own for that. NULL: it ends without.
- */
-static struct weir_req *replace(struct weir_req *in_hand)
-{
-	weir_stream *stream = in_hand->stream;
-	struct weir_req *req;
-
-	weir__req_leave(in_hand);
-	req = begin(stream);
-	if (!req) {
-		weir__conn_part(stream);
-		return NULL;
-	}
-	req->owed = in_hand->owed;
-	req->write_due = in_hand->write_due;
-	req->flags |= in_hand->flags & (WEIR__WRITE_DUE | WEIR__BEHIND);
-	return req;
-}
-
-/*
- * Ends the connection for a fault of the client's, with a reply that says so if
- * none has begun. From the loop only.
- */
-static void refuse(struct weir_req *req, int status, const char *text, int why)
-{
-	weir_stream *stream = req->stream;
-	struct weir_req *in_hand = weir__req_is(req, WEIR__IN_HAND) ? req : NULL;
-
-	if (req->writing == WEIR__WRITE_NONE) {
-		req->flags |= WEIR__CLOSING;
-		if (weir__reply_own(req, status, text, false) < 0) {
-			cut_off(stream, why);
-			return;
-		}
-	}
-	if (!in_hand) {
-		linger(req);
-		weir_finish(stream);
-		return;
-	}
-	req = replace(in_hand);
-	if (req) {
-		linger(req);
-		weir_finish(stream);
-	}
-	tell_gone(in_hand, why);
-}
-
-static void refuse_message(struct weir_req *req)
-{
-	const weir_refusal why = (weir_refusal)req->parser.error;
-	const int status = weir_refusal_status(why);
-	const bool big = status == 413 || status == 431;
-
-	refuse(req, status, weir_refusal_text(why), big ? WEIR_ETOOBIG : -EBADMSG);
-}
-
-/* The peer sends no more and the message is not complete. Earlier replies still go out. */
-static void cut_short(struct weir_req *req)
-{
-	struct weir_req *in_hand = weir__req_is(req, WEIR__IN_HAND) ? req : NULL;
-
-	if (in_hand)
-		req = replace(in_hand);
-	if (req)
-		part(req);
-	if (in_hand)
-		tell_gone(in_hand, WEIR_ESHORT);
-}
-
 /* ---- the reply is complete ---------------------------------------------- */
 
 bool weir__req_drainable(const struct weir_req *req)
 {
 	if (req->reading == WEIR__READ_WHOLE || weir__req_is(req, WEIR__PARSED))
 		return true;
-	if (at_eof(req->stream) && !weir__req_is(req, WEIR__BEHIND))
+	if (weir__conn_at_eof(req->stream) && !weir__req_is(req, WEIR__BEHIND))
 		return false;
 	/* Told to wait for 100 Continue, the client may send the body or not. */
 	if (weir__req_is(req, WEIR__AWAITED) && !weir__req_is(req, WEIR__BEHIND))
@@ -395,7 +89,7 @@ static void conclude(struct weir_req *req)
 {
 	weir_stream *stream = req->stream;
 
-	if (closed(stream)) {
+	if (weir__conn_over(stream)) {
 		stream->arg = NULL;
 		weir__req_free(req);
 		return;
@@ -403,12 +97,12 @@ static void conclude(struct weir_req *req)
 	weir_hold(stream, false);
 	if (weir__req_is(req, WEIR__CLOSING) || req->server->draining ||
 	    !weir__req_drainable(req)) {
-		part(req);
+		weir__req_part(req);
 		return;
 	}
-	strip(req);
+	weir__req_strip(req);
 	if (req->reading == WEIR__READ_WHOLE) {
-		await_head(req);
+		weir__req_await(req);
 		return;
 	}
 	req->reading = WEIR__READ_DROP;
@@ -417,53 +111,6 @@ static void conclude(struct weir_req *req)
 }
 
 /* ---- the head ----------------------------------------------------------- */
-
-/*
- * Where the parser puts the fields of a section: into the server's array while
- * one call reads it, else into one of the exchange's own that has room for what
- * these octets can hold. A field line has at least four of them.
- */
-static bool make_room(struct weir_req *req, weir_field *shared, uint16_t most, size_t len)
-{
-	const size_t fresh = len > req->seen ? len - req->seen : 0;
-	size_t need = req->parser.nfields + fresh / 4 + 3;
-	weir_field *bigger;
-
-	req->parser.fields = req->parts ? req->parts : shared;
-	req->parser.max_fields = most;
-	if (!req->parts || need <= req->parts_cap)
-		return true;
-	if (need < req->parts_cap + req->parts_cap / 2u)
-		need = req->parts_cap + req->parts_cap / 2u;
-	if (need > most)
-		need = most;
-	if (need <= req->parts_cap)
-		return true;
-	bigger = weir__mem_resize(memory(req->server), req->parts,
-				  req->parts_cap * sizeof *bigger, need * sizeof *bigger);
-	if (!bigger)
-		return false;
-	req->parser.fields = req->parts = bigger;
-	req->parts_cap = (uint16_t)need;
-	return true;
-}
-
-/* The section is not complete: its fields so far move out of the shared array. */
-static bool keep_parts(struct weir_req *req, uint16_t most, size_t len)
-{
-	/* One more than there are: the one that is being read. */
-	const size_t n = req->parser.nfields < most ? req->parser.nfields + 1u : most;
-
-	req->seen = (uint32_t)len;
-	if (req->parts)
-		return true;
-	req->parts = weir__mem_resize(memory(req->server), NULL, 0, n * sizeof *req->parts);
-	if (!req->parts)
-		return false;
-	memcpy(req->parts, req->parser.fields, n * sizeof *req->parts);
-	req->parts_cap = (uint16_t)n;
-	return true;
-}
 
 /* The methods that the application does not want are answered here. */
 static bool answer_method(struct weir_req *req)
@@ -490,7 +137,7 @@ static bool hand_over(struct weir_req *req)
 		req->flags |= WEIR__AWAITED;
 	if (answer_method(req)) {
 		conclude(req);
-		return !closed(stream);
+		return !weir__conn_over(stream);
 	}
 	req->flags |= WEIR__IN_HAND | WEIR__BUSY;
 	if (weir__req_is(req, WEIR__AWAITED) && opts->expect && !opts->expect(req, opts->arg))
@@ -507,7 +154,7 @@ static void head_done(struct weir_req *req, const char *data, size_t len)
 	/* A trailer section may need `parts` before the head is put away. */
 	if (req->parts) {
 		memcpy(req->server->fields, req->parts, p->nfields * sizeof *req->parts);
-		drop_parts(req);
+		weir__req_drop_parts(req);
 	}
 	req->head = data;
 	req->head_len = (uint32_t)len;
@@ -522,7 +169,7 @@ static void head_done(struct weir_req *req, const char *data, size_t len)
 /* The client does not read its replies: further requests wait. */
 static bool crowded(weir_stream *stream)
 {
-	const int32_t high = server_of(stream)->opts.high;
+	const int32_t high = weir__conn_server(stream)->opts.high;
 
 	if (weir_queued(stream) > high)
 		weir__stream_flush(stream);
@@ -537,13 +184,13 @@ static bool step_head(struct weir_req *req, char *data, size_t len, size_t *used
 	if (!weir__req_is(req, WEIR__STARTED) && crowded(req->stream))
 		return false;
 	req->flags |= WEIR__STARTED;
-	if (!make_room(req, req->server->fields, most, len)) {
+	if (!weir__take_room(req, req->server->fields, most, len)) {
 		weir__stream_doom(req->stream, -ENOMEM);
 		return false;
 	}
 	switch (weir_parse(&req->parser, data, len, used, &piece)) {
 	case WEIR_MORE:
-		if (!keep_parts(req, most, len))
+		if (!weir__take_parts(req, most, len))
 			weir__stream_doom(req->stream, -ENOMEM);
 		return false;
 	case WEIR_HEAD_END:
@@ -552,64 +199,15 @@ static bool step_head(struct weir_req *req, char *data, size_t len, size_t *used
 		head_done(req, data, *used);
 		return hand_over(req);
 	default:
-		refuse_message(req);
+		weir__req_refuse_message(req);
 		return true;
 	}
 }
 
 /* ---- the body ----------------------------------------------------------- */
 
-/*
- * Content that has come is content[0..len) of data; the parser is through with
- * at octets. Chunks are moved together, so that the application sees the
- * content in one piece and what it leaves can be offered together with more.
- */
-struct pieces {
-	char *data;
-	size_t from, len, at;
-	bool bad, dropped;
-};
-
-static void add_piece(struct pieces *pieces, weir_slice piece)
-{
-	char *place = pieces->data + pieces->at + piece.at;
-
-	if (pieces->dropped)
-		return;
-	if (!pieces->len)
-		pieces->from = pieces->at + piece.at;
-	else if (pieces->data + pieces->from + pieces->len != place)
-		memmove(pieces->data + pieces->from + pieces->len, place, piece.len);
-	pieces->len += piece.len;
-}
-
-/* Reads as much of the message as is there. False: no memory. */
-static bool read_pieces(struct weir_req *req, struct pieces *pieces, size_t len)
-{
-	weir_parser *p = &req->parser;
-	weir_event event = WEIR_BODY;
-
-	while (event != WEIR_MORE && event != WEIR_DONE && event != WEIR_BAD) {
-		size_t used;
-		weir_slice piece;
-
-		if (!make_room(req, req->server->trailers, WEIR__TRAILERS, len - pieces->at))
-			return false;
-		event = weir_parse(p, pieces->data + pieces->at, len - pieces->at, &used, &piece);
-		if (event == WEIR_BODY)
-			add_piece(pieces, piece);
-		pieces->at += used;
-	}
-	pieces->bad = event == WEIR_BAD;
-	if (event == WEIR_DONE)
-		req->flags |= WEIR__PARSED;
-	if (event == WEIR_MORE && p->seen & WEIR__TRAILER)
-		return keep_parts(req, WEIR__TRAILERS, len - pieces->at);
-	return true;
-}
-
 /* Offers the content. As returned(); what is left of it is left in pieces. */
-static bool offer(weir_stream *stream, struct weir_req *req, struct pieces *pieces)
+static bool offer(weir_stream *stream, struct weir_req *req, struct weir__pieces *pieces)
 {
 	size_t used;
 
@@ -631,31 +229,21 @@ static bool takes_body(const weir_stream *stream, const struct weir_req *req)
 	       !weir__req_is(req, WEIR__STILL);
 }
 
-/* Moves what was not taken right before what was not parsed. */
-static size_t leave_rest(struct pieces *pieces)
-{
-	const size_t start = pieces->at - pieces->len;
-
-	if (pieces->len && pieces->from != start)
-		memmove(pieces->data + start, pieces->data + pieces->from, pieces->len);
-	return start;
-}
-
 /* What became of the content that was offered. As step(). */
-static bool after_offer(struct weir_req *req, struct pieces *pieces, size_t *used)
+static bool after_offer(struct weir_req *req, struct weir__pieces *pieces, size_t *used)
 {
 	weir_stream *stream = req->stream;
 
-	*used = leave_rest(pieces);
+	*used = weir__take_rest(pieces);
 	if (!takes_body(stream, req))
 		return !weir__req_is(req, WEIR__IN_HAND);
 	if (pieces->bad) {
-		refuse_message(req);
+		weir__req_refuse_message(req);
 		return true;
 	}
 	if (!weir__req_is(req, WEIR__PARSED)) {
-		if (at_eof(stream))
-			cut_short(req);
+		if (weir__conn_at_eof(stream))
+			weir__req_cut_short(req);
 		return false;
 	}
 	*used = pieces->at;
@@ -672,18 +260,18 @@ static void count_in(struct weir_req *req, size_t len)
 static bool step_body(struct weir_req *req, char *data, size_t len, size_t *used)
 {
 	weir_stream *stream = req->stream;
-	struct pieces pieces = {.data = data, .len = req->ready, .at = req->ready};
+	struct weir__pieces pieces = {.data = data, .len = req->ready, .at = req->ready};
 
 	req->flags &= (uint16_t)~WEIR__ASKED;
 	if (weir__req_is(req, WEIR__STILL))
 		return false;
-	if (!weir__req_is(req, WEIR__PARSED) && !read_pieces(req, &pieces, len)) {
+	if (!weir__req_is(req, WEIR__PARSED) && !weir__take_pieces(req, &pieces, len)) {
 		weir__stream_doom(stream, -ENOMEM);
 		return false;
 	}
 	count_in(req, pieces.at - req->ready);
 	req->ready = (uint32_t)pieces.len;
-	req->flags &= (uint16_t)~(WEIR__BEHIND | WEIR__AWAITED);
+	req->flags &= (uint16_t) ~(WEIR__BEHIND | WEIR__AWAITED);
 	if (pieces.at < len)
 		req->flags |= WEIR__BEHIND;
 	if (pieces.len && !offer(stream, req, &pieces))
@@ -698,9 +286,9 @@ static bool step_body(struct weir_req *req, char *data, size_t len, size_t *used
 /* The request has been answered; the rest of it is in the way. */
 static bool step_drop(struct weir_req *req, char *data, size_t len, size_t *used)
 {
-	struct pieces pieces = {.data = data, .at = req->ready, .dropped = true};
+	struct weir__pieces pieces = {.data = data, .at = req->ready, .dropped = true};
 
-	if (!weir__req_is(req, WEIR__PARSED) && !read_pieces(req, &pieces, len)) {
+	if (!weir__req_is(req, WEIR__PARSED) && !weir__take_pieces(req, &pieces, len)) {
 		weir__stream_doom(req->stream, -ENOMEM);
 		return false;
 	}
@@ -709,13 +297,13 @@ static bool step_drop(struct weir_req *req, char *data, size_t len, size_t *used
 	req->ready = 0;
 	*used = pieces.at;
 	if (weir__req_is(req, WEIR__PARSED)) {
-		drop_parts(req);
-		await_head(req);
+		weir__req_drop_parts(req);
+		weir__req_await(req);
 		return true;
 	}
-	if (!pieces.bad && req->reply_left >= 0 && !at_eof(req->stream))
+	if (!pieces.bad && req->reply_left >= 0 && !weir__conn_at_eof(req->stream))
 		return false;
-	part(req);
+	weir__req_part(req);
 	return true;
 }
 
@@ -726,7 +314,7 @@ static bool step_linger(struct weir_req *req, size_t len, size_t *used)
 	*used = len;
 	req->reply_left -= (int64_t)len;
 	if (req->reply_left < 0)
-		cut_off(req->stream, WEIR_ETOOBIG);
+		weir__conn_cut(req->stream, WEIR_ETOOBIG);
 	return false;
 }
 
@@ -749,66 +337,10 @@ static bool step(struct weir_req *req, char *data, size_t len, size_t *used)
 
 /* ---- coming to rest ----------------------------------------------------- */
 
-static bool passed(const weir_stream *stream, uint32_t due)
-{
-	return (int32_t)((uint32_t)weir_loop_now(server_of(stream)->loop) - due) >= 0;
-}
-
-/* When what is awaited from the peer must have come; < 0: nothing is. */
-static int64_t patience(const weir_stream *stream, const struct weir_req *req)
-{
-	const weir_server_opts *opts = &req->server->opts;
-
-	switch (req->reading) {
-	case WEIR__READ_HEAD:
-		return weir__req_is(req, WEIR__STARTED) ? opts->head_ms : -1;
-	case WEIR__READ_BODY:
-	case WEIR__READ_DROP:
-		return held(stream) ? -1 : opts->body_ms;
-	case WEIR__READ_LINGER:
-		return WEIR__LINGER_MS;
-	default:
-		return -1;
-	}
-}
-
-static void set_read_due(weir_stream *stream, struct weir_req *req)
-{
-	const int64_t ms = patience(stream, req);
-
-	if (ms < 0)
-		req->flags &= (uint16_t)~WEIR__READ_DUE;
-	if (ms < 0 || weir__req_is(req, WEIR__READ_DUE))
-		return;
-	req->flags |= WEIR__READ_DUE;
-	req->came = 0;
-	req->read_due = (uint32_t)(weir_loop_now(req->server->loop) + ms);
-	/* The first head counts from accept: that limit still stands. */
-	if (req->reading == WEIR__READ_HEAD && stream->count == 0)
-		req->read_due = stream->limit.due;
-}
-
-/* Sets the one limit of the stream to the nearest of those that count. */
-static void arm(weir_stream *stream, struct weir_req *req)
-{
-	const uint32_t now = (uint32_t)weir_loop_now(req->server->loop);
-	int32_t ms = INT32_MAX;
-
-	set_read_due(stream, req);
-	if (weir__req_is(req, WEIR__READ_DUE))
-		ms = (int32_t)(req->read_due - now);
-	if (weir__req_is(req, WEIR__WRITE_DUE) && (int32_t)(req->write_due - now) < ms)
-		ms = (int32_t)(req->write_due - now);
-	if (ms == INT32_MAX)
-		weir__stream_limit(stream, -1);
-	else
-		weir__stream_limit(stream, ms > 0 ? ms : 0);
-}
-
 /* Nothing unread, nothing queued, no request. */
 static void idle(weir_stream *stream)
 {
-	const weir_server *server = server_of(stream);
+	const weir_server *server = weir__conn_server(stream);
 
 	if (server->draining) {
 		weir__conn_part(stream);
@@ -818,11 +350,11 @@ static void idle(weir_stream *stream)
 	weir__stream_limit(stream, server->opts.idle_ms);
 }
 
-/* Octets are here that wait for the application, not for the peer. */
-static bool ahead(const struct weir_req *req)
+/* What is unread waits for the application, or for the queue, not for the peer. */
+static bool ahead(const weir_stream *stream, const struct weir_req *req)
 {
 	return req->reading == WEIR__READ_WAIT || req->reading == WEIR__READ_WHOLE ||
-	       (req->reading == WEIR__READ_HEAD && !weir__req_is(req, WEIR__STARTED));
+	       (req->reading == WEIR__READ_HEAD && weir_queued(stream) > req->server->opts.high);
 }
 
 /* What is left to do for an exchange that stays; `left` octets are unread. */
@@ -830,14 +362,14 @@ static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 {
 	const bool fresh = !weir__req_is(req, WEIR__STARTED);
 
-	req->flags &= (uint16_t)~(WEIR__BEHIND | WEIR__ASKED);
+	req->flags &= (uint16_t) ~(WEIR__BEHIND | WEIR__ASKED);
 	if (left)
 		req->flags |= WEIR__BEHIND;
-	if (req->reading == WEIR__READ_HEAD && at_eof(stream) && !(fresh && left))
-		part(req);
-	if (left >= WEIR__CHUNK && ahead(req))
+	if (req->reading == WEIR__READ_HEAD && weir__conn_at_eof(stream) && !(fresh && left))
+		weir__req_part(req);
+	if (left >= WEIR__CHUNK && ahead(stream, req))
 		weir_hold(stream, true);
-	arm(stream, req);
+	weir__limit_arm(stream, req);
 }
 
 static void rest(weir_stream *stream, size_t left)
@@ -846,12 +378,12 @@ static void rest(weir_stream *stream, size_t left)
 
 	if (weir_queued(stream))
 		weir__stream_flush(stream);
-	if (closed(stream))
+	if (weir__conn_over(stream))
 		return;
 	if (req && !weir_queued(stream)) {
 		req->flags &= (uint16_t)~WEIR__WRITE_DUE;
 		if (req->reading == WEIR__READ_HEAD && !weir__req_is(req, WEIR__STARTED) && !left &&
-		    !at_eof(stream)) {
+		    !weir__conn_at_eof(stream)) {
 			stream->arg = NULL;
 			weir__req_free(req);
 			req = NULL;
@@ -865,7 +397,7 @@ static void rest(weir_stream *stream, size_t left)
 
 void weir__conn_rest(weir_stream *stream)
 {
-	if (!closed(stream))
+	if (!weir__conn_over(stream))
 		rest(stream, weir__stream_unread(stream));
 }
 
@@ -874,8 +406,10 @@ static void move_on(weir_stream *stream)
 {
 	struct weir_req *req = stream->arg;
 
-	if (closed(stream))
+	if (weir__conn_over(stream))
 		return;
+	if (req && (!weir__req_is(req, WEIR__IN_HAND) || takes_body(stream, req)))
+		weir_hold(stream, false);
 	if (req && (!weir__req_is(req, WEIR__IN_HAND) || weir__req_is(req, WEIR__ASKED))) {
 		if (weir__stream_unread(stream))
 			weir__stream_offer(stream);
@@ -917,7 +451,7 @@ void weir__req_orphan(struct weir_req *req)
 }
 
 /* What the application is owed, but not inside its own call. */
-static void settle_later(weir_task *task, void *arg)
+void weir__req_settle(weir_task *task, void *arg)
 {
 	struct weir_req *req = arg;
 	weir_stream *stream = req->stream;
@@ -925,13 +459,13 @@ static void settle_later(weir_task *task, void *arg)
 	(void)task;
 	if (weir__req_is(req, WEIR__ORPHAN)) {
 		req->flags &= (uint16_t)~WEIR__ORPHAN;
-		tell_gone(req, WEIR_ECLOSED);
+		weir__req_gone(req, WEIR_ECLOSED);
 		return;
 	}
-	if (!stream || closed(stream) || !weir__req_is(req, WEIR__IN_HAND))
+	if (!stream || weir__conn_over(stream) || !weir__req_is(req, WEIR__IN_HAND))
 		return;
-	if (takes_body(stream, req) && at_eof(stream) && !weir__stream_unread(stream)) {
-		cut_short(req);
+	if (takes_body(stream, req) && weir__conn_at_eof(stream) && !weir__stream_unread(stream)) {
+		weir__req_cut_short(req);
 		return;
 	}
 	tell_end(req);
@@ -945,7 +479,6 @@ static void conn_open(weir_stream *stream, void *arg)
 	weir_server *server = arg;
 
 	stream->arg = NULL;
-	server->conns++;
 	weir__stream_limit(stream, server->opts.head_ms);
 }
 
@@ -958,13 +491,13 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 
 	(void)arg;
 	weir__stream_evictable(stream, false);
-	while (more && at < len && !closed(stream)) {
+	while (more && at < len && !weir__conn_over(stream)) {
 		struct weir_req *req = stream->arg;
 		size_t used = 0;
 
 		if (!req && stream->source.bits & WEIR__LAST)
 			return len;
-		if (!req && !(req = begin(stream))) {
+		if (!req && !(req = weir__req_begin(stream))) {
 			weir__stream_doom(stream, -ENOMEM);
 			return len;
 		}
@@ -973,9 +506,9 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 	}
 	if (stream->source.bits & WEIR__CLOSED)
 		return len;
-	if (stream->arg && !keep_head(stream->arg))
+	if (stream->arg && !weir__req_keep_head(stream->arg))
 		weir__stream_doom(stream, -ENOMEM);
-	if (!closed(stream))
+	if (!weir__conn_over(stream))
 		rest(stream, len - at);
 	return at;
 }
@@ -991,7 +524,7 @@ static void conn_end(weir_stream *stream, void *arg)
 	if (req->reading == WEIR__READ_LINGER)
 		return;
 	if (req->reading == WEIR__READ_DROP) {
-		part(req);
+		weir__req_part(req);
 	} else if (weir__req_is(req, WEIR__IN_HAND)) {
 		if (req->ops && req->ops->eof) {
 			req->flags |= WEIR__BUSY;
@@ -1000,7 +533,7 @@ static void conn_end(weir_stream *stream, void *arg)
 				return;
 		}
 		if (takes_body(stream, req) && !weir__req_is(req, WEIR__PARSED)) {
-			cut_short(req);
+			weir__req_cut_short(req);
 			return;
 		}
 	}
@@ -1020,18 +553,6 @@ static void conn_drain(weir_stream *stream, void *arg)
 	move_on(stream);
 }
 
-/* A window of writing has ended. False: the peer took too little. */
-static bool takes_enough(const weir_stream *stream, struct weir_req *req)
-{
-	const int64_t queued = weir_queued(stream);
-
-	if (queued && req->owed - queued < req->server->write_need)
-		return false;
-	req->owed = queued;
-	req->write_due += (uint32_t)req->server->opts.write_ms;
-	return true;
-}
-
 /* What was awaited has not come in time. False: the connection is gone. */
 static bool too_late(weir_stream *stream, struct weir_req *req)
 {
@@ -1040,25 +561,25 @@ static bool too_late(weir_stream *stream, struct weir_req *req)
 	req->flags &= (uint16_t)~WEIR__READ_DUE;
 	switch (req->reading) {
 	case WEIR__READ_HEAD:
-		refuse(req, 408, NULL, WEIR_ETIMEOUT);
+		weir__req_refuse(req, 408, NULL, WEIR_ETIMEOUT);
 		break;
 	case WEIR__READ_BODY:
 	case WEIR__READ_DROP:
 		if (enough || stream->source.bits & WEIR__STARVED)
 			break;
 		if (req->reading == WEIR__READ_BODY) {
-			refuse(req, 408, NULL, WEIR_ETIMEOUT);
+			weir__req_refuse(req, 408, NULL, WEIR_ETIMEOUT);
 			break;
 		}
-		cut_off(stream, WEIR_ETIMEOUT);
+		weir__conn_cut(stream, WEIR_ETIMEOUT);
 		return false;
 	default:
 		if (weir_queued(stream))
 			break;
-		cut_off(stream, WEIR_ETIMEOUT);
+		weir__conn_cut(stream, WEIR_ETIMEOUT);
 		return false;
 	}
-	return !closed(stream);
+	return !weir__conn_over(stream);
 }
 
 static void conn_idle(weir_stream *stream, void *arg)
@@ -1066,15 +587,15 @@ static void conn_idle(weir_stream *stream, void *arg)
 	struct weir_req *req = arg;
 
 	if (!req) {
-		weir__conn_close(stream);
+		weir_close(stream);
 		return;
 	}
-	if (weir__req_is(req, WEIR__WRITE_DUE) && passed(stream, req->write_due) &&
-	    !takes_enough(stream, req)) {
-		cut_off(stream, WEIR_ETIMEOUT);
+	if (weir__req_is(req, WEIR__WRITE_DUE) && weir__limit_passed(stream, req->write_due) &&
+	    !weir__limit_taken(stream, req)) {
+		weir__conn_cut(stream, WEIR_ETIMEOUT);
 		return;
 	}
-	if (weir__req_is(req, WEIR__READ_DUE) && passed(stream, req->read_due) &&
+	if (weir__req_is(req, WEIR__READ_DUE) && weir__limit_passed(stream, req->read_due) &&
 	    !too_late(stream, req))
 		return;
 	weir__conn_rest(stream);
@@ -1082,16 +603,16 @@ static void conn_idle(weir_stream *stream, void *arg)
 
 static void conn_gone(weir_stream *stream, int why, void *arg)
 {
-	server_of(stream)->conns--;
+	(void)stream;
 	if (arg)
-		lost(arg, why ? why : WEIR_ECLOSED);
+		weir__req_lost(arg, why ? why : WEIR_ECLOSED);
 }
 
 const weir_stream_ops weir__http_ops = {
-    .open = conn_open,
-    .data = conn_data,
-    .end = conn_end,
-    .drain = conn_drain,
-    .idle = conn_idle,
-    .gone = conn_gone,
+	.open = conn_open,
+	.data = conn_data,
+	.end = conn_end,
+	.drain = conn_drain,
+	.idle = conn_idle,
+	.gone = conn_gone,
 };

@@ -7,8 +7,9 @@
  * pool, and the same block is what the application holds as its request. A
  * connection between requests has none (stream->arg is NULL).
  *
- * server.c makes and ends servers, conn.c is the machine of a connection,
- * request.c answers the application's questions, reply.c writes.
+ * server.c makes and ends servers, conn.c is the machine of a connection, with
+ * exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
+ * application's questions, reply.c writes.
  */
 #ifndef WEIR_HTTP_CONN_H
 #define WEIR_HTTP_CONN_H
@@ -68,6 +69,7 @@ enum {
 struct weir_server {
 	struct weir__tenant tenant;
 	weir_loop *loop;
+	struct weir__owner *owner; /* of its listeners and connections */
 	weir_server_opts opts;     /* with the defaults filled in */
 	weir_limits limits;
 	struct weir__pool pool;    /* of exchanges */
@@ -77,9 +79,6 @@ struct weir_server {
 	weir_field *trailers;      /* … and for a trailer section */
 	char *spare;               /* the last block that fields of a reply were collected in */
 	uint32_t spare_cap;
-	int32_t conns;
-	weir_listener **listeners;
-	size_t nlisteners;
 	weir_timer grace;
 	int64_t grace_due;
 	int64_t body_need;         /* octets that must come in a window of body_ms */
@@ -96,7 +95,7 @@ struct weir_req {
 	const weir_req_ops *ops;
 	void *arg;
 	const char *head;          /* the head's octets: where they were read, or in `kept` */
-	weir_field *fields;        /* of the head: the server's, in `parts`, or in `kept` */
+	weir_field *fields;        /* of the head: the server's, or in `kept` */
 	char *kept;                /* one block with the fields and octets of the head */
 	weir_field *parts;         /* the fields of a section that is not complete yet */
 	char *added;               /* fields of the reply to come, as text */
@@ -126,7 +125,7 @@ static inline bool weir__req_is(const struct weir_req *req, unsigned flags)
 	return (req->flags & flags) != 0;
 }
 
-/* ---- conn.c ---- */
+/* ---- conn.c: the machine ---- */
 
 extern const weir_stream_ops weir__http_ops;
 
@@ -134,19 +133,101 @@ extern const weir_stream_ops weir__http_ops;
 void weir__req_ended(struct weir_req *req);
 /* The application has changed what it wants of the body. */
 void weir__req_asks(struct weir_req *req);
-/* Takes the request away from its stream; it stays the application's. */
-void weir__req_leave(struct weir_req *req);
-/* The block is given back. */
-void weir__req_free(struct weir_req *req);
 /* Calls ops->gone later, from the loop. */
 void weir__req_orphan(struct weir_req *req);
 /* Whether the connection can live on with what is unread of the body. */
 bool weir__req_drainable(const struct weir_req *req);
-/* The connection has no request: closes it as soon as all is sent. */
-void weir__conn_part(weir_stream *stream);
-void weir__conn_close(weir_stream *stream);
 /* Something was written outside of a callback: sets what must be watched now. */
 void weir__conn_rest(weir_stream *stream);
+/* req->task: what the application is owed, but not inside its own call. */
+void weir__req_settle(weir_task *task, void *arg);
+
+static inline weir_server *weir__conn_server(const weir_stream *stream)
+{
+	return weir__stream_owner_arg(stream);
+}
+
+/* Closed, or about to be: only the bits of the stream may be looked at. */
+static inline bool weir__conn_over(const weir_stream *stream)
+{
+	return (stream->source.bits & (WEIR__CLOSED | WEIR__DOOMED)) != 0;
+}
+
+static inline bool weir__conn_at_eof(const weir_stream *stream)
+{
+	return (stream->source.bits & WEIR__END_TOLD) != 0;
+}
+
+static inline bool weir__conn_held(const weir_stream *stream)
+{
+	return (stream->source.bits & WEIR__HELD) != 0;
+}
+
+/* ---- exchange.c: the block ---- */
+
+/* An exchange for the stream. NULL: no memory. */
+struct weir_req *weir__req_begin(weir_stream *stream);
+/* Makes it ready for a request, or the next one. */
+void weir__req_await(struct weir_req *req);
+/* What belongs to one request goes; what belongs to the connection stays. */
+void weir__req_strip(struct weir_req *req);
+void weir__req_drop_parts(struct weir_req *req);
+/* Has the head outlive the octets it was read from. False: no memory. */
+bool weir__req_keep_head(struct weir_req *req);
+/* Takes the request away from its stream; it stays the application's. */
+void weir__req_leave(struct weir_req *req);
+/* The block is given back. */
+void weir__req_free(struct weir_req *req);
+
+/* ---- intake.c: octets ---- */
+
+/*
+ * Content that has come is content[0..len) of data; the parser is through with
+ * at octets. Chunks are moved together, so that the application sees the
+ * content in one piece and what it leaves can be offered together with more.
+ */
+struct weir__pieces {
+	char *data;
+	size_t from, len, at;
+	bool bad, dropped;
+};
+
+/* Makes room for the fields that len octets can hold. False: no memory. */
+bool weir__take_room(struct weir_req *req, weir_field *shared, uint16_t most, size_t len);
+/* The section is not complete: its fields so far move out of the shared array. */
+bool weir__take_parts(struct weir_req *req, uint16_t most, size_t len);
+/* Reads as much of the message as is there. False: no memory. */
+bool weir__take_pieces(struct weir_req *req, struct weir__pieces *pieces, size_t len);
+/* Moves what was not taken right before what was not parsed; where it begins. */
+size_t weir__take_rest(struct weir__pieces *pieces);
+
+/* ---- limit.c: time ---- */
+
+bool weir__limit_passed(const weir_stream *stream, uint32_t due);
+/* Sets the one limit of the stream to the nearest of those that count. */
+void weir__limit_arm(weir_stream *stream, struct weir_req *req);
+/* A window of writing has ended. False: the peer took too little. */
+bool weir__limit_taken(const weir_stream *stream, struct weir_req *req);
+
+/* ---- part.c: the end; from the loop only, but for conn_part and conn_close ---- */
+
+/* The stream has left; tells the application that has the request in hand, or frees it. */
+void weir__req_gone(struct weir_req *req, int why);
+/* The exchange has lost its stream, one way or the other. */
+void weir__req_lost(struct weir_req *req, int why);
+/* Ends the connection after a last reply. */
+void weir__req_part(struct weir_req *req);
+/* Ends it for a fault of the client's, with a reply that says so if none has begun. */
+void weir__req_refuse(struct weir_req *req, int status, const char *text, int why);
+/* The same, for what the parser refused. */
+void weir__req_refuse_message(struct weir_req *req);
+/* The peer sends no more and the message is not complete. Earlier replies still go out. */
+void weir__req_cut_short(struct weir_req *req);
+/* Closes at once. */
+void weir__conn_cut(weir_stream *stream, int why);
+/* The connection has no request: closes it as soon as all is sent. */
+void weir__conn_part(weir_stream *stream);
+/* Closes, silently. */
 
 /* ---- reply.c ---- */
 

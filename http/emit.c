@@ -36,8 +36,7 @@ static struct day civil(int64_t days)
 	const int64_t since = days + 719468; /* since 0000-03-01 */
 	const int64_t era = (since >= 0 ? since : since - 146096) / 146097;
 	const unsigned in_era = (unsigned)(since - era * 146097);
-	const unsigned year =
-	    (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+	const unsigned year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
 	const unsigned in_year = in_era - (365 * year + year / 4 - year / 100);
 	const unsigned from_march = (5 * in_year + 2) / 153;
 	const unsigned month = (from_march + 2) % 12;

@@ -371,7 +371,7 @@ static int64_t write_chunk(struct weir_req *req, weir_str piece)
 {
 	char line[20];
 	const weir_str pieces[3] = {
-	    {line, weir__emit_chunk_line(line, piece.len)}, piece, {"\r\n", 2}};
+		{line, weir__emit_chunk_line(line, piece.len)}, piece, {"\r\n", 2}};
 
 	return put(req, pieces, 3, weir__req_is(req, WEIR__BUSY));
 }

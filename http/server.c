@@ -44,20 +44,20 @@ static bool settle_options(weir_server_opts *o)
 {
 	const int32_t any = INT32_MAX, ms = INT32_MAX / 4;
 	const struct option options[] = {
-	    {&o->max_head, 32 << 10, any / 2, false},
-	    {&o->max_fields, 100, UINT16_MAX - 1, false},
-	    {&o->max_target, 8 << 10, any, false},
-	    {&o->max_conns, 16384, any, true},
-	    {&o->max_requests, WEIR_OFF, UINT16_MAX - 1, true},
-	    {&o->head_ms, 10000, ms, false},
-	    {&o->idle_ms, 75000, ms, false},
-	    {&o->body_ms, 10000, ms, false},
-	    {&o->write_ms, 10000, ms, false},
-	    {&o->body_rate, 100, any, true},
-	    {&o->write_rate, 100, any, true},
-	    {&o->low, 16 << 10, any, false},
-	    {&o->high, 64 << 10, any, false},
-	    {&o->max_queue, 4 << 20, any - WEIR__QUEUE_MARGIN, false},
+		{&o->max_head, 32 << 10, any / 2, false},
+		{&o->max_fields, 100, UINT16_MAX - 1, false},
+		{&o->max_target, 8 << 10, any, false},
+		{&o->max_conns, 16384, any, true},
+		{&o->max_requests, WEIR_OFF, UINT16_MAX - 1, true},
+		{&o->head_ms, 10000, ms, false},
+		{&o->idle_ms, 75000, ms, false},
+		{&o->body_ms, 10000, ms, false},
+		{&o->write_ms, 10000, ms, false},
+		{&o->body_rate, 100, any, true},
+		{&o->write_rate, 100, any, true},
+		{&o->low, 16 << 10, any, false},
+		{&o->high, 64 << 10, any, false},
+		{&o->max_queue, 4 << 20, any - WEIR__QUEUE_MARGIN, false},
 	};
 
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
@@ -100,11 +100,11 @@ static void set_up(weir_server *server)
 	const weir_server_opts *o = &server->opts;
 
 	server->limits = (weir_limits){
-	    .body = o->max_body > 0 ? (uint64_t)o->max_body : 0,
-	    .head = (uint32_t)o->max_head,
-	    .target = (uint32_t)o->max_target,
-	    .fields = (uint16_t)o->max_fields,
-	    .trailers = WEIR__TRAILERS,
+		.body = o->max_body > 0 ? (uint64_t)o->max_body : 0,
+		.head = (uint32_t)o->max_head,
+		.target = (uint32_t)o->max_target,
+		.fields = (uint16_t)o->max_fields,
+		.trailers = WEIR__TRAILERS,
 	};
 	server->body_need = octets_in(o->body_rate, o->body_ms);
 	server->write_need = octets_in(o->write_rate, o->write_ms);
@@ -131,7 +131,7 @@ static void close_all(weir_server *server)
 		weir_stream *stream = connection(server, fd);
 
 		if (stream)
-			weir__conn_close(stream);
+			weir_close(stream);
 	}
 }
 
@@ -141,7 +141,7 @@ static void close_idle(weir_server *server)
 		weir_stream *stream = connection(server, fd);
 
 		if (stream && !stream->arg)
-			weir__conn_close(stream);
+			weir_close(stream);
 	}
 }
 
@@ -164,27 +164,6 @@ static void leave_all(weir_server *server)
 
 /* ---- listeners ---------------------------------------------------------- */
 
-/* A listener may have been closed behind the server's back. */
-static bool listens(const weir_server *server, const weir_listener *listener)
-{
-	const weir_listener *l = server->loop->listeners;
-
-	while (l && l != listener)
-		l = weir__listener_next(l);
-	return l != NULL;
-}
-
-static void close_listeners(weir_server *server)
-{
-	for (size_t i = 0; i < server->nlisteners; i++)
-		if (listens(server, server->listeners[i]))
-			weir_listener_close(server->listeners[i]);
-	weir__mem_free(&server->loop->mem, server->listeners,
-		       server->nlisteners * sizeof *server->listeners);
-	server->listeners = NULL;
-	server->nlisteners = 0;
-}
-
 static int32_t unread_limit(const weir_server_opts *opts)
 {
 	/* A head, or a trailer section, with all that one more read can bring. */
@@ -193,39 +172,28 @@ static int32_t unread_limit(const weir_server_opts *opts)
 	return section + 4 * WEIR__CHUNK;
 }
 
-int weir_server_listen(weir_server *server, weir_listener **out, const char *address)
+/* What all its connections have in common, whichever listener accepted them. */
+static struct weir__owner *new_owner(weir_server *server)
 {
 	const weir_server_opts *o = &server->opts;
 	const weir_stream_opts opts = {
-	    .transport = o->transport,
-	    .transport_arg = o->transport_arg,
-	    .max_conns = o->max_conns,
-	    .low = o->low,
-	    .high = o->high,
-	    .max_queue = o->max_queue + WEIR__QUEUE_MARGIN,
-	    .max_unread = unread_limit(o),
+		.transport = o->transport,
+		.transport_arg = o->transport_arg,
+		.max_conns = o->max_conns,
+		.low = o->low,
+		.high = o->high,
+		.max_queue = o->max_queue + WEIR__QUEUE_MARGIN,
+		.max_unread = unread_limit(o),
 	};
-	const size_t size = server->nlisteners * sizeof *server->listeners;
-	weir_listener *listener = NULL;
-	weir_listener **more;
-	int result;
 
+	return weir__owner_accepts(server->loop, &opts, &weir__http_ops, server);
+}
+
+int weir_server_listen(weir_server *server, weir_listener **out, const char *address)
+{
 	if (out)
 		*out = NULL;
-	if (server->draining)
-		return WEIR_ESTATE;
-	more = weir__mem_resize(&server->loop->mem, server->listeners, size, size + sizeof *more);
-	if (!more)
-		return -ENOMEM;
-	server->listeners = more;
-	more[server->nlisteners++] = NULL;
-	result = weir_listen(server->loop, &listener, address, &opts, &weir__http_ops, server);
-	if (result < 0)
-		return result;
-	more[server->nlisteners - 1] = listener;
-	if (out)
-		*out = listener;
-	return 0;
+	return server->draining ? WEIR_ESTATE : weir__listen(server->owner, out, address, NULL);
 }
 
 /* ---- making ------------------------------------------------------------- */
@@ -241,6 +209,7 @@ static void destroy(weir_server *server)
 		       (size_t)server->opts.max_fields * sizeof *server->fields);
 	weir__mem_free(mem, server->trailers, WEIR__TRAILERS * sizeof *server->trailers);
 	weir__mem_free(mem, server->spare, server->spare_cap);
+	weir__owner_put(server->owner);
 	weir__mem_free(mem, server, sizeof *server);
 }
 
@@ -255,7 +224,7 @@ static void loop_ends(struct weir__tenant *tenant)
 			weir__req_leave(server->reqs);
 		weir__req_free(server->reqs);
 	}
-	close_listeners(server);
+	weir__listeners_close(server->owner);
 	close_all(server);
 	destroy(server);
 }
@@ -295,9 +264,10 @@ int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *
 	weir__pool_init(&server->pool, &loop->mem, sizeof(struct weir_req));
 	set_up(server);
 	server->fields =
-	    weir__mem_new(&loop->mem, (size_t)settled.max_fields * sizeof *server->fields);
+		weir__mem_new(&loop->mem, (size_t)settled.max_fields * sizeof *server->fields);
 	server->trailers = weir__mem_new(&loop->mem, WEIR__TRAILERS * sizeof *server->trailers);
-	if (!server->fields || !server->trailers) {
+	server->owner = new_owner(server);
+	if (!server->fields || !server->trailers || !server->owner) {
 		destroy(server);
 		return -ENOMEM;
 	}
@@ -330,7 +300,7 @@ void weir_server_drain(weir_server *server, int64_t grace_ms)
 	if (!server->draining) {
 		server->draining = true;
 		server->grace_due = INT64_MAX;
-		close_listeners(server);
+		weir__listeners_close(server->owner);
 		close_idle(server);
 	}
 	if (grace_ms < 0 || due >= server->grace_due)
@@ -351,7 +321,7 @@ void weir_server_free(weir_server *server)
 		return;
 	server->draining = true;
 	leave_all(server);
-	close_listeners(server);
+	weir__listeners_close(server->owner);
 	close_all(server);
 	weir_timer_stop(&server->grace);
 	server->freed = true;
@@ -360,5 +330,5 @@ void weir_server_free(weir_server *server)
 
 uint32_t weir_server_connections(const weir_server *server)
 {
-	return (uint32_t)server->conns;
+	return (uint32_t)server->owner->conns;
 }

@@ -213,15 +213,15 @@ typedef struct weir_server_opts {
 	int32_t max_fields;         /* 0: 100 (431) */
 	int32_t max_target;         /* octets; 0: 8 KiB (414) */
 	int64_t max_body;           /* octets; 0: 1 GiB; WEIR_OFF: none (413) */
-	int32_t max_conns;          /* of this server; 0: 16384; WEIR_OFF: none */
-	int32_t max_requests;       /* per connection; 0 or WEIR_OFF: none */
-	int32_t head_ms;            /* for the whole head, from accept or from its first octet; 0: 10 s (408) */
+	int32_t max_conns;          /* of all its listeners; 0: 16384; WEIR_OFF: none */
+	int32_t max_requests;       /* per connection, up to 65534; 0 or WEIR_OFF: none */
+	int32_t head_ms;            /* for the head, from accept or its first octet; 0: 10 s (408) */
 	int32_t idle_ms;            /* between requests; 0: 75 s */
 	int32_t body_ms;            /* window in which body_rate must be kept; 0: 10 s (408) */
 	int32_t write_ms;           /* window in which write_rate must be kept; 0: 10 s */
-	int32_t body_rate;          /* octets a second a client must send; 0: 100; WEIR_OFF: one octet a window */
-	int32_t write_rate;         /* octets a second a client must take; 0: 100; WEIR_OFF: one octet a window */
-	int32_t low, high;          /* octets: marks of the reply's queue, as weir_marks; 0: 16 and 64 KiB */
+	int32_t body_rate;          /* octets a second that a client must send, and */
+	int32_t write_rate;         /* that it must take; 0: 100; WEIR_OFF: one octet a window */
+	int32_t low, high;          /* octets: marks of a reply's queue; 0: 16 and 64 KiB */
 	int32_t max_queue;          /* octets; 0: 4 MiB */
 	const weir_transport *transport; /* NULL: plain sockets */
 	void *transport_arg;
@@ -236,11 +236,13 @@ int weir_http_listen(weir_loop *loop, const char *address, weir_handler *handler
 
 /*
  * Makes a server; opts is copied. Returns 0, -ENOMEM, or WEIR_EINVALID for a
- * negative limit other than WEIR_OFF or no request callback, with *server NULL.
+ * negative limit other than WEIR_OFF, marks out of order, or no request callback,
+ * with *server NULL.
  */
 int weir_server_new(weir_server **server, weir_loop *loop, const weir_server_opts *opts);
 
-/* Listens on one more address; *listener may be NULL. As weir_listen. */
+/* Listens on one more address; listener may be NULL. As weir_listen; WEIR_ESTATE
+   after weir_server_drain. */
 int weir_server_listen(weir_server *server, weir_listener **listener, const char *address);
 
 /*
@@ -253,7 +255,8 @@ void weir_server_drain(weir_server *server, int64_t grace_ms);
 
 /*
  * Closes all its connections and listeners and frees it. Requests in your hands
- * stay yours to end; their gone is called from the loop with WEIR_ECLOSED.
+ * stay yours to end; their gone is called from the loop with WEIR_ECLOSED. NULL
+ * is nothing. A request that is in hand when its loop is freed is freed with it.
  */
 void weir_server_free(weir_server *server);
 
@@ -286,6 +289,7 @@ int64_t weir_req_length(const weir_req *req);
 /* The peer's address, as weir_peer. */
 int weir_req_peer(const weir_req *req, char *text, size_t size);
 weir_loop *weir_req_loop(const weir_req *req);
+/* NULL after weir_server_free. */
 weir_server *weir_req_server(const weir_req *req);
 
 /* What may happen to a request in your hands. Each member may be NULL. */
@@ -299,7 +303,12 @@ typedef struct weir_req_ops {
 	void (*drain)(weir_req *req, void *arg);
 	/* The peer sends no more, but may still read. NULL: go on. */
 	void (*eof)(weir_req *req, void *arg);
-	/* The peer is gone or too slow, or its body was refused: nothing can be replied any more. Still end the request. Last call. */
+	/*
+	 * Nothing can be replied any more: WEIR_ECLOSED (the peer, or the server, has
+	 * closed), WEIR_ETIMEOUT (too slow), WEIR_ESHORT (the body ends short),
+	 * WEIR_ETOOBIG or -EBADMSG (the body was refused), or -errno. The last call;
+	 * still end the request.
+	 */
 	void (*gone)(weir_req *req, int why, void *arg);
 } weir_req_ops;
 
@@ -313,11 +322,12 @@ void weir_req_hold(weir_req *req, bool hold);
 /*
  * A whole reply in one call; ends the request. type may be NULL (no
  * Content-Type). Date, Content-Length and Connection are made by the library;
- * for HEAD, 204 and 304 the body is left out as RFC 9110 rules. Returns octets queued,
- * WEIR_ECLOSED when the peer is gone (the request is ended all the same),
- * WEIR_ESTATE when a reply has begun (then use weir_reply_end), WEIR_EINVALID
- * for a status outside 200 to 599 or a type with octets a field may not have,
- * or WEIR_EFULL when the body does not fit below max_queue: in these cases the request is still yours.
+ * for HEAD, 204 and 304 the body is left out as RFC 9110 rules. Returns octets
+ * queued, or WEIR_ECLOSED when the peer is gone, or memory, and the connection
+ * with it: the request is ended all the same. It is still yours with
+ * WEIR_ESTATE, when a reply has begun (then use weir_reply_end), with
+ * WEIR_EINVALID for a status outside 200 to 599 or a type with octets a field may
+ * not have, and with WEIR_EFULL, when the body does not fit below max_queue.
  */
 int64_t weir_reply(weir_req *req, int status, const char *type, const void *body, size_t len);
 
@@ -332,14 +342,15 @@ int weir_reply_field(weir_req *req, const char *name, const char *value);
 /*
  * Begins a reply whose body is written piece by piece. length >= 0: exactly so
  * many octets; WEIR_UNKNOWN: chunked, or until close for HTTP/1.0. Results as
- * weir_reply.
+ * weir_reply, but the request is still yours in any case.
  */
 #define WEIR_UNKNOWN (-1)
 int64_t weir_reply_begin(weir_req *req, int status, int64_t length);
 
 /*
- * A piece of the body. Returns octets queued; WEIR_ECLOSED, WEIR_EFULL, or
- * WEIR_EINVALID past the announced length: nothing was taken then.
+ * A piece of the body. Returns octets queued; WEIR_ECLOSED, WEIR_EFULL,
+ * WEIR_EINVALID past the announced length, or WEIR_ESTATE before weir_reply_begin:
+ * nothing was taken then.
  */
 int64_t weir_reply_write(weir_req *req, const void *data, size_t len);
 
@@ -350,8 +361,8 @@ int64_t weir_reply_write(weir_req *req, const void *data, size_t len);
  */
 int weir_reply_end(weir_req *req);
 
-/* Sends an interim reply (100, 102, 103) with the fields added so far; not to
-   HTTP/1.0 (0, nothing sent). Results as weir_reply_begin. */
+/* Sends an interim reply (100, 102, 103) with the fields added so far, which are
+   used up by it; not to HTTP/1.0 (0, nothing sent). Results as weir_reply_begin. */
 int64_t weir_reply_interim(weir_req *req, int status);
 
 /* Octets of the reply queued and not yet taken by the kernel. */

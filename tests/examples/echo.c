@@ -59,13 +59,66 @@ static void echo_gone(weir_req *req, int why, void *arg)
 static const weir_req_ops echo_ops = {
     .data = echo_data, .end = echo_end, .drain = echo_drain, .gone = echo_gone};
 
+static bool echo_begin(weir_req *req)
+{
+	weir_reply_field(req, "Content-Type", "application/octet-stream");
+	if (weir_reply_begin(req, 200, weir_req_length(req)) >= 0)
+		return true;
+	give_up(req);
+	return false;
+}
+
+/* The reply begins with the body, so that a body that is refused at once is told so. */
+static size_t echo_first(weir_req *req, const char *data, size_t len, void *arg)
+{
+	if (!echo_begin(req))
+		return len;
+	weir_req_on(req, &echo_ops, arg);
+	return echo_data(req, data, len, arg);
+}
+
+static void echo_nothing(weir_req *req, void *arg)
+{
+	(void)arg;
+	if (echo_begin(req))
+		weir_reply_end(req);
+}
+
 static void echo(weir_req *req)
 {
-	/* Asked for before the reply begins, so that a client that waits is told to go on. */
-	weir_req_on(req, &echo_ops, NULL);
-	weir_reply_field(req, "Content-Type", "application/octet-stream");
-	if (weir_reply_begin(req, 200, weir_req_length(req)) < 0)
-		give_up(req);
+	static const weir_req_ops ops = {
+	    .data = echo_first, .end = echo_nothing, .gone = echo_gone};
+
+	weir_req_on(req, &ops, NULL);
+}
+
+/* ---- GET anything ------------------------------------------------------- */
+
+static void say_hello(weir_req *req, void *arg)
+{
+	static const char text[] = "Hello World\n";
+
+	(void)arg;
+	weir_reply(req, 200, "text/plain", text, sizeof text - 1);
+}
+
+static size_t drop_data(weir_req *req, const char *data, size_t len, void *arg)
+{
+	(void)req;
+	(void)data;
+	(void)arg;
+	return len;
+}
+
+/* A body on it means nothing, but it has to be read. */
+static void hello(weir_req *req)
+{
+	static const weir_req_ops ops = {.data = drop_data, .end = say_hello, .gone = echo_gone};
+
+	if (weir_req_length(req) == 0)
+		say_hello(req, NULL);
+	else
+		weir_req_on(req, &ops, NULL);
 }
 
 /* ---- GET /stream -------------------------------------------------------- */
@@ -129,7 +182,6 @@ static bool is(weir_str str, const char *text)
 
 static void handle(weir_req *req, void *arg)
 {
-	static const char text[] = "Hello World\n";
 	const weir_method method = weir_req_method(req);
 	const weir_str path = weir_req_path(req);
 
@@ -147,7 +199,7 @@ static void handle(weir_req *req, void *arg)
 	} else if (is(path, "/stream")) {
 		stream(req);
 	} else {
-		weir_reply(req, 200, "text/plain", text, sizeof text - 1);
+		hello(req);
 	}
 }
 

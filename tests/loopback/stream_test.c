@@ -474,9 +474,8 @@ static void keep_alive_and_no_delay_can_be_set(void **state)
 	net_pair(net, NULL, &client, &server);
 
 	assert_int_equal(weir_keepalive(client->stream, 1), 0);
-	assert_int_equal(getsockopt(weir_stream_fd(client->stream), SOL_SOCKET, SO_KEEPALIVE,
-				    &on, &len),
-			 0);
+	assert_int_equal(
+		getsockopt(weir_stream_fd(client->stream), SOL_SOCKET, SO_KEEPALIVE, &on, &len), 0);
 	assert_true(on);
 	assert_int_equal(weir_keepalive(client->stream, 0), 0);
 	assert_int_equal(weir_nodelay(client->stream, false), 0);

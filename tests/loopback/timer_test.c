@@ -21,7 +21,7 @@ struct beat {
 	weir_loop *loop;
 	int64_t due_us; /* the first time, by the test's own clock */
 	int64_t at_us[16];
-	int times, last;   /* stops itself after `last` times; 0: never */
+	int times, last; /* stops itself after `last` times; 0: never */
 };
 
 static void beat_fn(weir_timer *timer, void *arg)
@@ -144,8 +144,8 @@ static void times_below_the_shortest_fire_soon(void **state)
 
 static void times_beyond_all_clocks_do_not_wrap_around(void **state)
 {
-	static const int64_t times[] = {INT64_MAX, INT64_MAX - 1, INT64_MAX / 2,
-					INT64_C(1) << 40,  UINT32_MAX,    INT32_MAX};
+	static const int64_t times[] = {INT64_MAX,	  INT64_MAX - 1, INT64_MAX / 2,
+					INT64_C(1) << 40, UINT32_MAX,	 INT32_MAX};
 	weir_loop *loop = loop_of(state);
 	struct beat far[6] = {{.last = 0}}, near = {.last = 0};
 
@@ -465,7 +465,7 @@ static struct model {
 	bool started;
 	int64_t due;
 	uint64_t order;
-} *models;
+} * models;
 
 static int64_t last_due;
 static uint64_t last_order;

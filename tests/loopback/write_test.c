@@ -285,8 +285,7 @@ static void done_is_not_called_when_all_was_sent_at_once(void **state)
 	net_pair(net, NULL, &writer, &reader);
 
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(
-			weir_write_ref(writer->stream, "hello", 5, side_done, writer), 0);
+		assert_int_equal(weir_write_ref(writer->stream, "hello", 5, side_done, writer), 0);
 	while (reader->len < 15)
 		net_turn(net);
 	net_turns(net, 5);
@@ -331,8 +330,7 @@ static void references_and_copies_keep_their_order(void **state)
 	for (int i = 0; at < 300000; i++, at += 5000) {
 		const int64_t result =
 			i % 3 ? weir_write(writer->stream, data + at, 5000)
-			      : weir_write_ref(writer->stream, data + at, 5000, side_done,
-					       writer);
+			      : weir_write_ref(writer->stream, data + at, 5000, side_done, writer);
 		assert_true(result >= 0);
 		writer->n += i % 3 == 0 && result > 0;
 	}
@@ -387,8 +385,8 @@ static void when_the_stream_ends_done_says_why_before_gone(void **state)
 static void write_again(struct side *side, char event)
 {
 	if (event == 'n' && side->dones < 5)
-		assert_true(weir_write_ref(side->stream, side->arg, HUGE_WRITE, side_done,
-					   side) >= 0);
+		assert_true(weir_write_ref(side->stream, side->arg, HUGE_WRITE, side_done, side) >=
+			    0);
 	if (event == 'n' && side->dones == 5)
 		weir_finish(side->stream);
 }
@@ -474,8 +472,8 @@ static void nothing_comes_while_the_reader_pauses_and_all_comes_in_the_end(void 
 
 	int64_t queued = 0;
 	for (size_t at = 0; at < 160 << 10; at += 64 << 10)
-		queued = weir_write(writer->stream, data + at,
-				    at < 128 << 10 ? 64 << 10 : 32 << 10);
+		queued =
+			weir_write(writer->stream, data + at, at < 128 << 10 ? 64 << 10 : 32 << 10);
 	assert_in_range(queued, 1, 160 << 10);
 	weir_finish(writer->stream);
 
@@ -535,8 +533,7 @@ static void an_error_is_told_by_gone_and_never_inside_the_write(void **state)
 	assert_true(result == 0 || result == 8);
 	assert_int_equal(writer->gones, 0);
 	assert_int_equal(side_write(writer, "again"), WEIR_ECLOSED);
-	assert_int_equal(weir_write_ref(writer->stream, "x", 1, side_done, writer),
-			 WEIR_ECLOSED);
+	assert_int_equal(weir_write_ref(writer->stream, "x", 1, side_done, writer), WEIR_ECLOSED);
 	assert_int_equal(writer->gones, 0);
 
 	while (!writer->gones)

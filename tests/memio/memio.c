@@ -654,6 +654,10 @@ uintptr_t weir__sys_thread(void)
 	return k.thread;
 }
 
+void weir__sys_yield(void)
+{
+}
+
 int64_t weir__sys_pid(void)
 {
 	return k.pid;

@@ -110,6 +110,15 @@ static void tell(struct side *side, char event)
 		side->then(side, event);
 }
 
+/* Whoever was closed must not hear of anything any more. */
+static struct side *living(weir_stream *stream, void *arg)
+{
+	struct side *side = arg;
+
+	assert_ptr_equal(side->stream, stream);
+	return side;
+}
+
 static void on_open(weir_stream *stream, void *arg)
 {
 	struct side *side = arg;
@@ -132,7 +141,7 @@ static void store(struct side *side, const char *data, size_t len)
 
 static size_t on_data(weir_stream *stream, const char *data, size_t len, void *arg)
 {
-	struct side *side = arg;
+	struct side *side = living(stream, arg);
 
 	note(side, &side->datas, 'd');
 	assert_true(len > 0);
@@ -147,7 +156,7 @@ static size_t on_data(weir_stream *stream, const char *data, size_t len, void *a
 
 static void on_end(weir_stream *stream, void *arg)
 {
-	struct side *side = arg;
+	struct side *side = living(stream, arg);
 
 	note(side, &side->ends, 'e');
 	if (!side->stays)
@@ -157,27 +166,24 @@ static void on_end(weir_stream *stream, void *arg)
 
 static void on_drain(weir_stream *stream, void *arg)
 {
-	struct side *side = arg;
+	struct side *side = living(stream, arg);
 
-	(void)stream;
 	note(side, &side->drains, 'r');
 	tell(side, 'r');
 }
 
 static void on_idle(weir_stream *stream, void *arg)
 {
-	struct side *side = arg;
+	struct side *side = living(stream, arg);
 
-	(void)stream;
 	note(side, &side->idles, 'i');
 	tell(side, 'i');
 }
 
 static void on_gone(weir_stream *stream, int why, void *arg)
 {
-	struct side *side = arg;
+	struct side *side = living(stream, arg);
 
-	(void)stream;
 	note(side, &side->gones, 'g');
 	side->why = why;
 	tell(side, 'g');
@@ -208,8 +214,7 @@ struct side *net_connect(struct net *net, const char *address, const weir_stream
 {
 	struct side *side = net_side(net);
 
-	assert_int_equal(
-		weir_connect(net->loop, &side->stream, address, opts, &side_ops, side), 0);
+	assert_int_equal(weir_connect(net->loop, &side->stream, address, opts, &side_ops, side), 0);
 	return side;
 }
 
@@ -246,9 +251,8 @@ size_t side_fill(struct side *side, size_t from, int64_t queued)
 
 void side_done(weir_stream *stream, int status, void *arg)
 {
-	struct side *side = arg;
+	struct side *side = living(stream, arg);
 
-	(void)stream;
 	note(side, &side->dones, 'n');
 	side->status = status;
 	tell(side, 'n');
@@ -269,8 +273,7 @@ static void on_accept(weir_stream *stream, void *arg)
 	*side = host->model;
 	side->net = host->net;
 	side->next = next;
-	host->accepted =
-		realloc(host->accepted, (size_t)(host->n + 1) * sizeof(struct side *));
+	host->accepted = realloc(host->accepted, (size_t)(host->n + 1) * sizeof(struct side *));
 	assert_non_null(host->accepted);
 	host->accepted[host->n++] = side;
 	weir_stream_on(stream, &side_ops, side);
@@ -287,11 +290,11 @@ struct host *net_listen(struct net *net, const char *address, const weir_stream_
 	host->net = net;
 	host->next = net->hosts;
 	net->hosts = host;
-	assert_int_equal(weir_listen(net->loop, &host->listener,
-				     address ? address : "127.0.0.1:0", opts, &host_ops, host),
+	assert_int_equal(weir_listen(net->loop, &host->listener, address ? address : "127.0.0.1:0",
+				     opts, &host_ops, host),
 			 0);
-	assert_true(weir_listener_address(host->listener, host->address,
-					  sizeof(host->address)) > 0);
+	assert_true(weir_listener_address(host->listener, host->address, sizeof(host->address)) >
+		    0);
 	return host;
 }
 
@@ -334,8 +337,8 @@ void net_stalled_pair(struct net *net, const weir_stream_opts *opts, struct side
 
 	(void)snprintf(path, sizeof(path), "unix:%s/stalled", test_dir());
 	make_pair(net, path, opts, writer, reader);
-	assert_int_equal(setsockopt(weir_stream_fd((*writer)->stream), SOL_SOCKET, SO_SNDBUF,
-				    &size, sizeof(size)),
+	assert_int_equal(setsockopt(weir_stream_fd((*writer)->stream), SOL_SOCKET, SO_SNDBUF, &size,
+				    sizeof(size)),
 			 0);
 	weir_hold((*reader)->stream, true);
 }

@@ -18,7 +18,7 @@
 struct net {
 	weir_loop *loop;
 	struct test_alloc alloc;
-	int fds;            /* open before the test */
+	int fds;	    /* open before the test */
 	struct host *hosts; /* all of them, freed with the net */
 	struct side *sides;
 };
@@ -28,19 +28,19 @@ struct side {
 	weir_stream *stream; /* NULL: not yet, closed or gone */
 	char log[48];
 	int opens, datas, drains, idles, dones, ends, gones;
-	int status;          /* of the last done */
-	int why;             /* of gone */
-	char *got;           /* the octets that were used, unless counts_only */
+	int status; /* of the last done */
+	int why;    /* of gone */
+	char *got;  /* the octets that were used, unless counts_only */
 	size_t len;
 	bool counts_only;
-	bool echoes;         /* writes back what comes, and finishes at the end */
-	bool stays;          /* does not finish when the peer does */
+	bool echoes; /* writes back what comes, and finishes at the end */
+	bool stays;  /* does not finish when the peer does */
 	/* Says how many octets of data are used. NULL: all. */
 	size_t (*take)(struct side *side, const char *data, size_t len);
 	/* Called after each event (its letter) was recorded. */
 	void (*then)(struct side *side, char event);
-	void *arg;           /* the test's */
-	int n;               /* the test's */
+	void *arg; /* the test's */
+	int n;	   /* the test's */
 	struct side *next;
 };
 
@@ -48,9 +48,9 @@ struct host {
 	struct net *net;
 	weir_listener *listener; /* NULL: closed */
 	char address[128];
-	struct side **accepted;  /* in the order they came */
+	struct side **accepted; /* in the order they came */
 	int n;
-	struct side model;       /* accepted sides begin like this one */
+	struct side model; /* accepted sides begin like this one */
 	struct host *next;
 };
 

@@ -19,7 +19,11 @@
 
 #include "tests/tools/client.h"
 
-static struct option options[] = {{"ms", 5000}, {"half", 0}, {NULL, 0}};
+static struct option options[] = {
+	{"ms", 5000},
+	{"half", 0},
+	{NULL, 0},
+};
 
 static struct {
 	char data[65536];
@@ -57,6 +61,7 @@ static const char *print_answer(int fd)
 	int64_t n = receive_some(fd, data, sizeof data);
 	if (n > 0)
 		fwrite(data, 1, (size_t)n, stdout);
+	fflush(stdout);
 	return n == 0 ? "closed" : n < 0 && n != -EAGAIN ? "reset" : NULL;
 }
 
@@ -69,7 +74,8 @@ int main(int argc, char **argv)
 	int fd = dial(&to);
 	while (!end) {
 		int64_t left = begin + limit - now_us();
-		struct pollfd look[2] = {{.fd = fd, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+		struct pollfd look[2] = {{.fd = fd, .events = POLLIN},
+					 {.fd = -1, .events = POLLIN}};
 		if (left <= 0)
 			break;
 		if (input.at < input.len)
@@ -85,7 +91,6 @@ int main(int argc, char **argv)
 		if (look[0].revents & (POLLIN | POLLERR | POLLHUP))
 			end = print_answer(fd);
 	}
-	fflush(stdout);
 	fprintf(stderr, "%s %lld\n", end ? end : "open", (long long)(now_us() - begin) / 1000);
 	return 0;
 }

@@ -103,7 +103,8 @@ static int read_inet(const char *text, struct address *to)
 	}
 	memcpy(&to->storage, &v4, sizeof v4);
 	to->size = sizeof v4;
-	return inet_pton(AF_INET, host, &((struct sockaddr_in *)&to->storage)->sin_addr) == 1 ? 0 : -1;
+	return inet_pton(AF_INET, host, &((struct sockaddr_in *)&to->storage)->sin_addr) == 1 ? 0
+											      : -1;
 }
 
 static int read_address(const char *text, struct address *to)
@@ -182,7 +183,8 @@ int dial(const struct address *to)
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	if (to->storage.ss_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(fd, (const struct sockaddr *)&to->storage, to->size) < 0 && errno != EINPROGRESS)
+	if (connect(fd, (const struct sockaddr *)&to->storage, to->size) < 0 &&
+	    errno != EINPROGRESS)
 		fail("connect: %s", strerror(errno));
 	return fd;
 }

@@ -28,8 +28,10 @@
 #define LATE_US 2000000
 #define EARLY_US 50000
 
-static struct option options[] = {{"busy", 100},   {"dribble", 100}, {"seconds", 10}, {"think", 200},
-				  {"bound", 1000}, {"head", 10000},  {"echo", 0},     {NULL, 0}};
+static struct option options[] = {
+	{"busy", 100},	 {"dribble", 100}, {"seconds", 10}, {"think", 200},
+	{"bound", 1000}, {"head", 10000},  {"echo", 0},	    {NULL, 0},
+};
 
 struct busy {
 	int fd, requests, answers, is_post[MAX_BATCH];
@@ -41,7 +43,7 @@ struct busy {
 };
 
 struct dribbler {
-	int fd, status;      /* of the reply, once it has come */
+	int fd, status;	     /* of the reply, once it has come */
 	int64_t begun, next; /* when it connected; when the next octet is due */
 	size_t sent;
 };
@@ -167,7 +169,8 @@ static short busy_wants(struct busy *b, int64_t now, int64_t end)
 	if (b->answers == b->requests && now >= b->next && now < end)
 		begin_batch(b, now);
 	if (b->answers < b->requests && now - b->begun > bound)
-		fail("a request waits for more than %lld ms (%d of %d answered, %zu of %zu octets sent)",
+		fail("a request waits for more than %lld ms (%d of %d answered, %zu of %zu octets "
+		     "sent)",
 		     (long long)bound / 1000, b->answers, b->requests, b->out_at, b->out_len);
 	return (short)(POLLIN | (b->out_at < b->out_len ? POLLOUT : 0));
 }

@@ -1,0 +1,131 @@
+/*
+ * exchange.c: when is the block of an exchange taken, what does it own, and when
+ * is it given back?
+ *
+ * One block serves a connection for as long as octets of requests or replies are
+ * on their way. While the application has it in hand it is more: it outlives the
+ * octets its head was read from, and its connection, too.
+ */
+#include <string.h>
+
+#include "http/conn.h"
+
+static struct weir__mem *memory(const weir_server *server)
+{
+	return &server->loop->mem;
+}
+
+void weir__req_await(struct weir_req *req)
+{
+	const weir_server *server = req->server;
+
+	weir_parser_init(&req->parser, &server->limits, server->fields,
+			 (uint16_t)server->opts.max_fields);
+	req->reading = WEIR__READ_HEAD;
+	req->writing = WEIR__WRITE_NONE;
+	req->flags &= WEIR__WRITE_DUE;
+	req->seen = req->ready = 0;
+}
+
+struct weir_req *weir__req_begin(weir_stream *stream)
+{
+	weir_server *server = weir__conn_server(stream);
+	struct weir_req *req = weir__pool_take(&server->pool);
+
+	if (!req)
+		return NULL;
+	memset(req, 0, sizeof *req);
+	weir_task_init(&req->task, weir__req_settle, req);
+	req->stream = stream;
+	req->server = server;
+	req->link = &server->reqs;
+	req->next = server->reqs;
+	if (req->next)
+		req->next->link = &req->next;
+	server->reqs = req;
+	stream->arg = req;
+	weir__req_await(req);
+	return req;
+}
+
+void weir__req_drop_parts(struct weir_req *req)
+{
+	weir__mem_free(memory(req->server), req->parts, req->parts_cap * sizeof *req->parts);
+	req->parts = NULL;
+	req->parts_cap = 0;
+}
+
+/* What belongs to one request goes; what belongs to the connection stays. */
+void weir__req_strip(struct weir_req *req)
+{
+	if (req->kept)
+		weir__mem_free(memory(req->server), req->kept,
+			       req->nfields * sizeof *req->fields + req->head_len);
+	if (req->parts)
+		weir__req_drop_parts(req);
+	if (req->added)
+		weir__reply_forget(req);
+	if (req->task.queued)
+		weir_task_cancel(req->server->loop, &req->task);
+	req->head = req->kept = NULL;
+	req->fields = NULL;
+	req->nfields = 0;
+	req->head_len = 0;
+	req->ops = NULL;
+}
+
+void weir__req_free(struct weir_req *req)
+{
+	weir_server *server = req->server;
+
+	weir__req_strip(req);
+	if (req->peer)
+		weir__peer_give(&server->loop->peers, req->peer);
+	*req->link = req->next;
+	if (req->next)
+		req->next->link = req->link;
+	weir__pool_give(&server->pool, req);
+	if (server->freed)
+		weir__server_check(server);
+}
+
+/*
+ * The head is still wanted when the octets it was read from go: it gets a block
+ * of its own, of just its size. Slices stay what they are. Without memory there
+ * is nothing to answer with but empty strings. False: so it is.
+ */
+bool weir__req_keep_head(struct weir_req *req)
+{
+	const size_t fields = req->nfields * sizeof *req->fields;
+
+	if (req->kept || !req->head)
+		return true;
+	req->kept = weir__mem_resize(memory(req->server), NULL, 0, fields + req->head_len);
+	if (req->kept) {
+		memcpy(req->kept, req->fields, fields);
+		memcpy(req->kept + fields, req->head, req->head_len);
+		req->fields = (weir_field *)(void *)req->kept;
+		req->head = req->kept + fields;
+	} else {
+		req->fields = NULL;
+		req->head = NULL;
+		req->nfields = 0;
+		req->head_len = 0;
+	}
+	return req->kept != NULL;
+}
+
+void weir__req_leave(struct weir_req *req)
+{
+	weir_stream *stream = req->stream;
+	struct weir__addr addr;
+
+	weir__req_keep_head(req);
+	if (stream->peer) {
+		weir__peer_get(&req->server->loop->peers, stream->peer, &addr);
+		req->peer = weir__peer_take(&req->server->loop->peers, &addr);
+	}
+	req->port = stream->port;
+	req->stream = NULL;
+	stream->arg = NULL;
+}

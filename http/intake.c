@@ -1,0 +1,111 @@
+/*
+ * intake.c: how do octets become fields and content, without being copied?
+ *
+ * The parser's slices are looked at where the octets were read. Only what must
+ * outlive them is put elsewhere: the fields of a section that has not come
+ * whole, and nothing else.
+ */
+#include <string.h>
+
+#include "http/conn.h"
+#include "http/parse.h"
+
+static struct weir__mem *memory(const weir_server *server)
+{
+	return &server->loop->mem;
+}
+
+/*
+ * Where the parser puts the fields of a section: into the server's array while
+ * one call reads it, else into one of the exchange's own that has room for what
+ * these octets can hold. A field line has at least four of them.
+ */
+bool weir__take_room(struct weir_req *req, weir_field *shared, uint16_t most, size_t len)
+{
+	const size_t fresh = len > req->seen ? len - req->seen : 0;
+	size_t need = req->parser.nfields + fresh / 4 + 3;
+	weir_field *bigger;
+
+	req->parser.fields = req->parts ? req->parts : shared;
+	req->parser.max_fields = most;
+	if (!req->parts || need <= req->parts_cap)
+		return true;
+	if (need < req->parts_cap + req->parts_cap / 2u)
+		need = req->parts_cap + req->parts_cap / 2u;
+	if (need > most)
+		need = most;
+	if (need <= req->parts_cap)
+		return true;
+	bigger = weir__mem_resize(memory(req->server), req->parts, req->parts_cap * sizeof *bigger,
+				  need * sizeof *bigger);
+	if (!bigger)
+		return false;
+	req->parser.fields = req->parts = bigger;
+	req->parts_cap = (uint16_t)need;
+	return true;
+}
+
+/* The section is not complete: its fields so far move out of the shared array. */
+bool weir__take_parts(struct weir_req *req, uint16_t most, size_t len)
+{
+	/* One more than there are: the one that is being read. */
+	const size_t n = req->parser.nfields < most ? req->parser.nfields + 1u : most;
+
+	req->seen = (uint32_t)len;
+	if (req->parts)
+		return true;
+	req->parts = weir__mem_resize(memory(req->server), NULL, 0, n * sizeof *req->parts);
+	if (!req->parts)
+		return false;
+	memcpy(req->parts, req->parser.fields, n * sizeof *req->parts);
+	req->parts_cap = (uint16_t)n;
+	return true;
+}
+
+static void add_piece(struct weir__pieces *pieces, weir_slice piece)
+{
+	char *place = pieces->data + pieces->at + piece.at;
+
+	if (pieces->dropped)
+		return;
+	if (!pieces->len)
+		pieces->from = pieces->at + piece.at;
+	else if (pieces->data + pieces->from + pieces->len != place)
+		memmove(pieces->data + pieces->from + pieces->len, place, piece.len);
+	pieces->len += piece.len;
+}
+
+/* Reads as much of the message as is there. False: no memory. */
+bool weir__take_pieces(struct weir_req *req, struct weir__pieces *pieces, size_t len)
+{
+	weir_parser *p = &req->parser;
+	weir_event event = WEIR_BODY;
+
+	while (event != WEIR_MORE && event != WEIR_DONE && event != WEIR_BAD) {
+		size_t used;
+		weir_slice piece;
+
+		if (!weir__take_room(req, req->server->trailers, WEIR__TRAILERS, len - pieces->at))
+			return false;
+		event = weir_parse(p, pieces->data + pieces->at, len - pieces->at, &used, &piece);
+		if (event == WEIR_BODY)
+			add_piece(pieces, piece);
+		pieces->at += used;
+	}
+	pieces->bad = event == WEIR_BAD;
+	if (event == WEIR_DONE)
+		req->flags |= WEIR__PARSED;
+	if (event == WEIR_MORE && p->seen & WEIR__TRAILER)
+		return weir__take_parts(req, WEIR__TRAILERS, len - pieces->at);
+	return true;
+}
+
+/* Moves what was not taken right before what was not parsed. */
+size_t weir__take_rest(struct weir__pieces *pieces)
+{
+	const size_t start = pieces->at - pieces->len;
+
+	if (pieces->len && pieces->from != start)
+		memmove(pieces->data + start, pieces->data + pieces->from, pieces->len);
+	return start;
+}

@@ -1,0 +1,2066 @@
+/*
+ * Does a connection of the HTTP server keep its promises? Over the kernel in
+ * memory, so that every time limit, every stall and every refused allocation
+ * comes exactly when the test says.
+ */
+#include "tests/support/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/stream.h"
+#include "http/conn.h"
+#include "tests/memio/memio.h"
+
+#define HELLO "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+#define DATE "Date: Sun, 09 Sep 2001 01:46:40 GMT\r\n"
+#define OK_HEAD "HTTP/1.1 200 OK\r\n" DATE "Content-Type: text/plain\r\n"
+#define HELLO_REPLY OK_HEAD "Content-Length: 12\r\n\r\nHello World\n"
+
+/* ---- the application ---------------------------------------------------- */
+
+/* What the handler does with a request, and what it was told. */
+static struct app {
+	weir_handler *handler;
+	weir_req *req; /* the one in hand */
+	int requests, ends, eofs, drains, gones, why;
+	int inside;	  /* callbacks running */
+	int deepest;	  /* how many of them inside one another */
+	char body[70000]; /* what data was given and used */
+	size_t body_len;
+	char offered[70000]; /* what data was given last */
+	size_t offered_len;
+	int offers;
+	size_t most;  /* data uses at most so much of an offer */
+	bool expects; /* what opts.expect says */
+	weir_timer timer;
+} app;
+
+static struct test_alloc alloc;
+static weir_loop *loop;
+static weir_server *server;
+
+static void enter(void)
+{
+	if (++app.inside > app.deepest)
+		app.deepest = app.inside;
+}
+
+static void leave(void)
+{
+	app.inside--;
+}
+
+static void handle(weir_req *req, void *arg)
+{
+	assert_ptr_equal(arg, &app);
+	enter();
+	app.requests++;
+	app.handler(req, arg);
+	leave();
+}
+
+static void say_hello(weir_req *req, void *arg)
+{
+	(void)arg;
+	weir_reply(req, 200, "text/plain", "Hello World\n", 12);
+}
+
+/* Says what it was asked for. */
+static void say_target(weir_req *req, void *arg)
+{
+	weir_str target = weir_req_target(req);
+
+	(void)arg;
+	weir_reply(req, 200, NULL, target.data, target.len);
+}
+
+/* Keeps it for later. */
+static void keep(weir_req *req, void *arg)
+{
+	(void)arg;
+	app.req = req;
+}
+
+static size_t on_data(weir_req *req, const char *data, size_t len, void *arg)
+{
+	size_t used = len < app.most ? len : app.most;
+
+	(void)req;
+	(void)arg;
+	enter();
+	app.offers++;
+	assert_true(len <= sizeof app.offered);
+	memcpy(app.offered, data, len);
+	app.offered_len = len;
+	if (app.body_len + used <= sizeof app.body)
+		memcpy(app.body + app.body_len, data, used);
+	app.body_len += used;
+	leave();
+	return used;
+}
+
+static void on_end(weir_req *req, void *arg)
+{
+	(void)req;
+	(void)arg;
+	enter();
+	app.ends++;
+	leave();
+}
+
+static void on_drain(weir_req *req, void *arg)
+{
+	(void)req;
+	(void)arg;
+	enter();
+	app.drains++;
+	leave();
+}
+
+static void on_eof(weir_req *req, void *arg)
+{
+	(void)req;
+	(void)arg;
+	enter();
+	app.eofs++;
+	leave();
+}
+
+static void on_gone(weir_req *req, int why, void *arg)
+{
+	(void)req;
+	(void)arg;
+	enter();
+	app.gones++;
+	app.why = why;
+	leave();
+}
+
+static const weir_req_ops watch = {on_data, on_end, on_drain, on_eof, on_gone};
+static const weir_req_ops watch_but_data = {NULL, on_end, on_drain, on_eof, on_gone};
+
+/* Keeps it, and takes the body as it comes. */
+static void keep_and_read(weir_req *req, void *arg)
+{
+	app.req = req;
+	weir_req_on(req, &watch, arg);
+}
+
+static void keep_and_watch(weir_req *req, void *arg)
+{
+	app.req = req;
+	weir_req_on(req, &watch_but_data, arg);
+}
+
+static void end_reply(weir_req *req, void *arg)
+{
+	(void)arg;
+	weir_reply_end(req);
+}
+
+static void end_reply_gone(weir_req *req, int why, void *arg)
+{
+	(void)why;
+	(void)arg;
+	weir_reply_end(req);
+}
+
+static size_t echo_data(weir_req *req, const char *data, size_t len, void *arg)
+{
+	int64_t queued = weir_reply_write(req, data, len);
+
+	(void)arg;
+	if (queued < 0)
+		weir_reply_end(req);
+	else if (queued > 64 * 1024)
+		weir_req_hold(req, true);
+	return len;
+}
+
+static void echo_drain(weir_req *req, void *arg)
+{
+	(void)arg;
+	weir_req_hold(req, false);
+}
+
+static const weir_req_ops echo_ops = {
+	.data = echo_data, .end = end_reply, .drain = echo_drain, .gone = end_reply_gone};
+
+static void echo(weir_req *req, void *arg)
+{
+	weir_req_on(req, &echo_ops, arg);
+	if (weir_reply_begin(req, 200, weir_req_length(req)) < 0)
+		weir_reply_end(req);
+}
+
+static void reply_in_a_second(weir_timer *timer, void *arg)
+{
+	int before = app.requests;
+
+	(void)timer;
+	weir_reply(arg, 200, NULL, "late", 4);
+	/* The next request waits for the loop. */
+	assert_int_equal(app.requests, before);
+}
+
+static void answer_later(weir_req *req, void *arg)
+{
+	(void)arg;
+	weir_timer_init(&app.timer, reply_in_a_second, req);
+	weir_timer_start(weir_req_loop(req), &app.timer, 1000, 0);
+}
+
+/* ---- the world ---------------------------------------------------------- */
+
+static bool expect(weir_req *req, void *arg)
+{
+	(void)req;
+	(void)arg;
+	return app.expects;
+}
+
+static int open_server(weir_handler *handler, const weir_server_opts *more)
+{
+	const weir_loop_opts loop_opts = {.alloc = test_alloc_fn, .alloc_arg = &alloc};
+	weir_server_opts opts = more ? *more : (weir_server_opts){0};
+	int result = weir_loop_new(&loop, &loop_opts);
+
+	app.handler = handler;
+	opts.request = handle;
+	opts.arg = &app;
+	if (result == 0)
+		result = weir_server_new(&server, loop, &opts);
+	if (result == 0)
+		result = weir_server_listen(server, NULL, "127.0.0.1:80");
+	return result;
+}
+
+static void given(weir_handler *handler, const weir_server_opts *more)
+{
+	assert_int_equal(open_server(handler, more), 0);
+}
+
+/* Turns without waiting, until everything that can happen now has. */
+static void settle(void)
+{
+	for (int i = 0; i < 12; i++)
+		assert_true(weir_loop_step(loop, 0) >= 0);
+}
+
+static void pass(int64_t ms)
+{
+	int64_t until = memio_now() + ms;
+
+	settle();
+	while (memio_now() < until) {
+		int result = weir_loop_step(loop, until - memio_now());
+
+		assert_true(result >= 0);
+		/* Nothing holds the loop: it does not wait either. */
+		if (result == 0)
+			memio_pass(until - memio_now());
+	}
+	settle();
+}
+
+static memio_client *connected(void)
+{
+	memio_client *c = memio_client_connect(NULL);
+
+	assert_non_null(c);
+	settle();
+	return c;
+}
+
+static void sends(memio_client *c, const char *text)
+{
+	memio_client_send_text(c, text);
+	settle();
+}
+
+static const char *received(memio_client *c)
+{
+	return memio_client_received(c, NULL);
+}
+
+static size_t count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	while ((text = strstr(text, what)) != NULL) {
+		text += strlen(what);
+		n++;
+	}
+	return n;
+}
+
+static void assert_status(memio_client *c, int status)
+{
+	char line[32];
+
+	snprintf(line, sizeof line, "HTTP/1.1 %d ", status);
+	if (strncmp(received(c), line, strlen(line)) != 0)
+		fail_msg("not %d but: %s", status, received(c));
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	memio_reset();
+	memset(&app, 0, sizeof app);
+	memset(&alloc, 0, sizeof alloc);
+	app.most = SIZE_MAX;
+	loop = NULL;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	weir_loop_free(loop);
+	assert_int_equal(app.inside, 0);
+	/* No function that the application calls calls it back. */
+	assert_true(app.deepest <= 1);
+	assert_int_equal(alloc.live_blocks, 0);
+	assert_int_equal(alloc.live_octets, 0);
+	assert_int_equal(memio_open_fds(), 0);
+	assert_null(memio_misuse());
+	return 0;
+}
+
+/* ---- one request -------------------------------------------------------- */
+
+static void one_read_and_one_write_for_a_request(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_string_equal(received(c), HELLO_REPLY);
+
+	memio_client_forget(c);
+	memio_client_send_text(c, HELLO);
+	memio_count_again();
+	settle();
+	assert_string_equal(received(c), HELLO_REPLY);
+	assert_int_equal(memio_count(MEMIO_READ), 1);
+	assert_int_equal(memio_count(MEMIO_WRITE), 1);
+	assert_int_equal(memio_count(MEMIO_POLLER_SET), 0);
+}
+
+static void no_allocation_for_a_request_on_a_warm_loop(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	alloc.calls = 0;
+	for (int i = 0; i < 100; i++)
+		sends(c, HELLO);
+	assert_int_equal(alloc.calls, 0);
+	assert_int_equal(app.requests, 101);
+}
+
+static void one_allocation_for_a_connection(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	for (int i = 0; i < 8; i++)
+		sends(connected(), HELLO);
+	const size_t octets = alloc.live_octets, blocks = alloc.live_blocks;
+	sends(connected(), HELLO);
+	/* The block that waits for the next accept became this one's. */
+	assert_int_equal(alloc.live_blocks, blocks + 1);
+	assert_int_equal(alloc.live_octets, octets + sizeof(weir_stream));
+}
+
+static void the_date_is_remade_when_the_second_changes(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	pass(2000);
+	sends(c, HELLO);
+	assert_non_null(strstr(received(c), "Date: Sun, 09 Sep 2001 01:46:42 GMT\r\n"));
+}
+
+static void dates_of_all_kinds_of_years(void **state)
+{
+	static const struct {
+		int64_t second;
+		const char *text;
+	} dates[] = {
+		{0, "Thu, 01 Jan 1970 00:00:00 GMT"},
+		{784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
+		{951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
+		{951868799, "Tue, 29 Feb 2000 23:59:59 GMT"},
+		{1709164800, "Thu, 29 Feb 2024 00:00:00 GMT"},
+		{4107542399, "Sun, 28 Feb 2100 23:59:59 GMT"},
+		{4107542400, "Mon, 01 Mar 2100 00:00:00 GMT"},
+		{2147483648, "Tue, 19 Jan 2038 03:14:08 GMT"},
+		{253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof dates / sizeof *dates; i++) {
+		char text[WEIR__DATE_LEN + 1] = "";
+
+		weir__date_format(dates[i].second, text);
+		assert_string_equal(text, dates[i].text);
+	}
+}
+
+static void the_client_decides_how_long_the_connection_lives(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	assert_string_equal(received(c), OK_HEAD "Content-Length: 12\r\n"
+						 "Connection: keep-alive\r\n\r\nHello World\n");
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+
+	memio_client_forget(c);
+	sends(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	assert_string_equal(received(c), OK_HEAD "Content-Length: 12\r\n"
+						 "Connection: close\r\n\r\nHello World\n");
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_int_equal(weir_server_connections(server), 0);
+}
+
+static void say_status(weir_req *req, void *arg)
+{
+	(void)arg;
+	weir_reply(req, atoi(weir_req_path(req).data + 1), NULL, "text", 4);
+}
+
+static void some_replies_have_no_body(void **state)
+{
+	(void)state;
+	given(say_status, NULL);
+	memio_client *c = connected();
+	sends(c, "HEAD /200 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_string_equal(received(c), "HTTP/1.1 200 OK\r\n" DATE "Content-Length: 4\r\n\r\n");
+	memio_client_forget(c);
+	sends(c, "GET /204 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_string_equal(received(c), "HTTP/1.1 204 No Content\r\n" DATE "\r\n");
+	memio_client_forget(c);
+	sends(c, "GET /304 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_string_equal(received(c),
+			    "HTTP/1.1 304 Not Modified\r\n" DATE "Content-Length: 4\r\n\r\n");
+	memio_client_forget(c);
+	sends(c, "GET /404 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_string_equal(received(c),
+			    "HTTP/1.1 404 Not Found\r\n" DATE "Content-Length: 4\r\n\r\ntext");
+}
+
+static void ask_everything(weir_req *req, void *arg)
+{
+	weir_str name, value;
+	char peer[64];
+
+	(void)arg;
+	assert_int_equal(weir_req_method(req), WEIR_POST);
+	assert_memory_equal(weir_req_method_name(req).data, "POST", 4);
+	assert_int_equal(weir_req_method_name(req).len, 4);
+	assert_memory_equal(weir_req_target(req).data, "http://h/p/q?x=1?", 17);
+	assert_int_equal(weir_req_target(req).len, 17);
+	assert_memory_equal(weir_req_path(req).data, "/p/q", 4);
+	assert_int_equal(weir_req_path(req).len, 4);
+	assert_memory_equal(weir_req_query(req).data, "x=1?", 4);
+	assert_int_equal(weir_req_query(req).len, 4);
+	assert_int_equal(weir_req_version(req), 11);
+	assert_int_equal(weir_req_length(req), 3);
+	assert_memory_equal(weir_req_field(req, "x-a").data, "1", 1);
+	assert_null(weir_req_field(req, "x-b").data);
+	assert_int_equal(weir_req_nth(req, 1, &name, &value), 1);
+	assert_memory_equal(name.data, "X-A", 3);
+	assert_int_equal(weir_req_nth(req, 4, &name, &value), 0);
+	assert_true(weir_req_peer(req, peer, sizeof peer) > 0);
+	assert_memory_equal(peer, "127.0.0.1:", 10);
+	assert_ptr_equal(weir_req_loop(req), loop);
+	assert_ptr_equal(weir_req_server(req), server);
+}
+
+static void ask_and_keep(weir_req *req, void *arg)
+{
+	ask_everything(req, arg);
+	keep_and_watch(req, arg);
+}
+
+static void what_a_request_says(void **state)
+{
+	(void)state;
+	given(ask_and_keep, NULL);
+	memio_client *c = connected();
+	/* Leading empty lines belong to the head, too. */
+	const char *text = "\r\nPOST http://h/p/q?x=1? HTTP/1.1\r\nHost: h\r\nX-A: 1\r\n"
+			   "x-a: 2\r\nContent-Length: 3\r\n\r\nabc";
+
+	/* The answers stay the same when the head came in pieces, */
+	for (size_t i = 0; text[i]; i++) {
+		memio_client_send(c, text + i, 1);
+		settle();
+	}
+	assert_int_equal(app.requests, 1);
+	/* later, */
+	ask_everything(app.req, NULL);
+	/* and when the peer has left. */
+	memio_client_reset(c);
+	settle();
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, -ECONNRESET);
+	ask_everything(app.req, NULL);
+	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
+}
+
+/* ---- heads that come slowly --------------------------------------------- */
+
+static void silence_is_not_answered(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	pass(9900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	pass(200);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_string_equal(received(c), "");
+}
+
+static void a_head_has_one_deadline_from_accept(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	memio_client_send_text(c, "GET / HTTP/1.1\r\nX: ");
+	for (int i = 0; i < 99; i++) {
+		pass(100);
+		sends(c, "a");
+	}
+	assert_string_equal(received(c), "");
+	pass(200);
+	assert_string_equal(received(c), "HTTP/1.1 408 Request Timeout\r\n"
+					 "Date: Sun, 09 Sep 2001 01:46:50 GMT\r\n"
+					 "Content-Type: text/plain\r\nContent-Length: 16\r\n"
+					 "Connection: close\r\n\r\nRequest Timeout\n");
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	assert_int_equal(app.requests, 0);
+}
+
+static void a_kept_connection_may_be_idle_longer(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	memio_client_forget(c);
+	pass(74900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	pass(300);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_string_equal(received(c), "");
+}
+
+static void a_kept_connections_head_counts_from_its_first_octet(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	memio_client_forget(c);
+	pass(60000);
+	sends(c, "G");
+	pass(9900);
+	assert_string_equal(received(c), "");
+	sends(c, "E");
+	pass(200);
+	assert_status(c, 408);
+}
+
+static void many_slow_heads_cost_what_they_sent(void **state)
+{
+	const weir_server_opts opts = {.head_ms = 1000000};
+
+	(void)state;
+	given(say_hello, &opts);
+	/* What one connection uses for a moment, and all share, is not counted. */
+	memio_client_close(connected());
+	sends(connected(), HELLO);
+	const size_t before = alloc.live_octets;
+	for (int i = 0; i < 100; i++)
+		sends(connected(), "GET / HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\nUser-");
+	const size_t each = (alloc.live_octets - before) / 100;
+	/* stream, exchange, flow, the octets in 128, and the fields */
+	assert_in_range(each, 0,
+			sizeof(weir_stream) + sizeof(struct weir_req) + sizeof(struct weir__flow) +
+				128 + 128);
+}
+
+static void many_fields_octet_by_octet(void **state)
+{
+	static const char field[] = "Name: value\r\n";
+
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, "GET / HTTP/1.1\r\nHost: a\r\n");
+	for (size_t i = 0; i < 99 * (sizeof field - 1); i++) {
+		memio_client_send(c, field + i % (sizeof field - 1), 1);
+		weir_loop_step(loop, 0);
+	}
+	sends(c, "\r\n");
+	assert_string_equal(received(c), HELLO_REPLY);
+
+	c = connected();
+	sends(c, "GET / HTTP/1.1\r\nHost: a\r\n");
+	for (size_t i = 0; i < 100 * (sizeof field - 1); i++) {
+		memio_client_send(c, field + i % (sizeof field - 1), 1);
+		weir_loop_step(loop, 0);
+	}
+	settle();
+	assert_status(c, 431);
+}
+
+static void a_hundred_fields_in_two_reads(void **state)
+{
+	char head[2000] = "GET / HTTP/1.1\r\nHost: a\r\n";
+	size_t len = strlen(head);
+
+	(void)state;
+	for (int i = 0; i < 99; i++) {
+		memcpy(head + len, "a:\r\n", 4);
+		len += 4;
+	}
+	memcpy(head + len, "\r\n", 2);
+	len += 2;
+	given(say_hello, NULL);
+	for (size_t cut = 1; cut < len; cut++) {
+		memio_client *c = connected();
+
+		memio_client_send(c, head, cut);
+		settle();
+		memio_client_send(c, head + cut, len - cut);
+		settle();
+		assert_string_equal(received(c), HELLO_REPLY);
+		memio_client_close(c);
+		settle();
+	}
+}
+
+/* ---- pipelining --------------------------------------------------------- */
+
+static void what_came_in_one_read_is_answered_in_one_write(void **state)
+{
+	char requests[16 * sizeof HELLO] = "";
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		strcat(requests, HELLO);
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, requests);
+	memio_client_forget(c);
+	memio_client_send_text(c, requests);
+	memio_count_again();
+	alloc.calls = 0;
+	settle();
+	assert_int_equal(app.requests, 32);
+	assert_int_equal(count(received(c), "Hello World\n"), 16);
+	assert_int_equal(memio_count(MEMIO_READ), 1);
+	assert_int_equal(memio_count(MEMIO_WRITE), 1);
+	assert_int_equal(alloc.calls, 0);
+}
+
+static void replies_come_in_order(void **state)
+{
+	(void)state;
+	given(say_target, NULL);
+	memio_client *c = connected();
+	sends(c, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
+		 "POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbodyGET /4 HTTP/1.1\r\n"
+		 "Host: a\r\n\r\nGET /5 HTTP/1.0\r\n\r\nGET /6 HTTP/1.0\r\n\r\n");
+	const char *at = received(c);
+	for (int i = 1; i <= 5; i++) {
+		char what[] = "\r\n\r\n/0";
+
+		what[5] = (char)('0' + i);
+		at = strstr(at, what);
+		assert_non_null(at);
+	}
+	/* Nothing is answered behind a request that ends the connection. */
+	assert_null(strstr(at, "/6"));
+	assert_int_equal(app.requests, 5);
+	/* There were octets behind it: our end is sent first, and theirs awaited. */
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	pass(2100);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+static void the_next_request_waits_for_an_asynchronous_reply(void **state)
+{
+	(void)state;
+	given(answer_later, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO HELLO HELLO);
+	assert_int_equal(app.requests, 1);
+	pass(1000);
+	assert_int_equal(app.requests, 2);
+	assert_int_equal(count(received(c), "late"), 1);
+	pass(1100);
+	pass(1100);
+	assert_int_equal(app.requests, 3);
+	assert_int_equal(count(received(c), "late"), 3);
+}
+
+static void an_error_comes_after_the_replies_before_it(void **state)
+{
+	(void)state;
+	given(answer_later, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO "GET / HTTP/1.1\r\n\r\n" HELLO);
+	assert_string_equal(received(c), "");
+	pass(1100);
+	assert_status(c, 200);
+	assert_non_null(strstr(received(c), "lateHTTP/1.1 400 Bad Request\r\n"));
+	/* No later octet is a request. */
+	sends(c, HELLO);
+	assert_int_equal(app.requests, 1);
+	assert_int_equal(count(received(c), "HTTP/1.1 "), 2);
+}
+
+static void reading_ahead_is_bounded(void **state)
+{
+	static char much[200000];
+
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	memset(much, '\r', sizeof much);
+	memio_client_send(c, much, sizeof much);
+	settle();
+	assert_true(memio_client_unread(c) >= sizeof much - 4 * WEIR__CHUNK);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	/* It was read on from there: what came was no request. */
+	assert_non_null(strstr(received(c), "400 Bad Request"));
+}
+
+static void requests_wait_while_replies_are_not_taken(void **state)
+{
+	const weir_server_opts opts = {.low = 512, .high = 1024, .write_ms = 60000};
+
+	(void)state;
+	given(say_hello, &opts);
+	memio_client *c = connected();
+	memio_client_window(c, 200);
+	for (int i = 0; i < 100; i++)
+		memio_client_send_text(c, HELLO);
+	settle();
+	/* 200 octets are in the window, and as many replies queued as pass 1024. */
+	assert_in_range(app.requests, 5, 20);
+	for (int i = 0; i < 1000; i++) {
+		memio_client_read(c, 200);
+		settle();
+	}
+	assert_int_equal(app.requests, 100);
+	assert_int_equal(count(received(c), "Hello World\n"), 100);
+}
+
+/* ---- bodies ------------------------------------------------------------- */
+
+static void a_body_arrives_as_it_comes(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+	assert_int_equal(app.body_len, 3);
+	assert_int_equal(app.ends, 0);
+	sends(c, "defghij" HELLO);
+	assert_memory_equal(app.body, "abcdefghij", 10);
+	assert_int_equal(app.body_len, 10);
+	assert_int_equal(app.ends, 1);
+	assert_int_equal(app.requests, 1);
+	weir_reply(app.req, 200, NULL, "x", 1);
+	settle();
+	assert_int_equal(app.requests, 2);
+	/* There is no body: its end is told all the same. */
+	assert_int_equal(app.ends, 2);
+	weir_reply(app.req, 200, NULL, "x", 1);
+}
+
+static void chunks_are_put_together(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "3\r\nabc\r\n4;x=y\r\ndefg\r\n1\r\nh\r\n0\r\nX: y\r\n\r\n");
+	assert_int_equal(weir_req_length(app.req), -1);
+	assert_int_equal(app.offers, 1);
+	assert_int_equal(app.body_len, 8);
+	assert_memory_equal(app.body, "abcdefgh", 8);
+	assert_int_equal(app.ends, 1);
+	/* Trailers are no fields of the head. */
+	assert_null(weir_req_field(app.req, "x").data);
+	assert_non_null(weir_req_field(app.req, "host").data);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
+static void what_is_left_is_offered_again_in_one_piece(void **state)
+{
+	static const char *const framings[2][3] = {
+		{"Content-Length: 9", "abcdef", "ghi"},
+		{"Transfer-Encoding: chunked", "2\r\nab\r\n4\r\ncdef\r\n", "3\r\nghi\r\n0\r\n\r\n"},
+	};
+
+	(void)state;
+	given(keep_and_read, NULL);
+	for (int i = 0; i < 2; i++) {
+		char head[128];
+
+		app.offers = app.ends = 0;
+		app.body_len = 0;
+		app.most = 4;
+		memio_client *c = connected();
+		snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n",
+			 framings[i][0]);
+		sends(c, head);
+		sends(c, framings[i][1]);
+		/* Never by itself. */
+		assert_int_equal(app.offers, 1);
+		assert_int_equal(app.offered_len, 6);
+		app.most = 2;
+		sends(c, framings[i][2]);
+		/* With more octets, and once more before the end. */
+		assert_int_equal(app.offers, 3);
+		assert_int_equal(app.offered_len, 3);
+		assert_memory_equal(app.offered, "ghi", 3);
+		assert_memory_equal(app.body, "abcdefgh", 8);
+		assert_int_equal(app.ends, 1);
+		weir_reply(app.req, 200, NULL, NULL, 0);
+		/* What was never taken is not taken for a request. */
+		sends(c, HELLO);
+		assert_int_equal(app.requests, 2 * i + 2);
+		weir_reply(app.req, 200, NULL, NULL, 0);
+		memio_client_close(c);
+		settle();
+	}
+}
+
+static void a_held_body_waits(void **state)
+{
+	static char piece[100000];
+
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100003\r\n\r\nabc");
+	weir_req_hold(app.req, true);
+	memio_client_send(c, piece, sizeof piece);
+	/* Much longer than any limit: it is not the client who is slow. */
+	pass(100000);
+	assert_int_equal(app.body_len, 3);
+	assert_true(memio_client_unread(c) >= sizeof piece - WEIR__CHUNK);
+	weir_req_hold(app.req, false);
+	assert_int_equal(app.body_len, 3);
+	settle();
+	assert_int_equal(app.body_len, 100003);
+	assert_int_equal(app.ends, 1);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
+static void a_body_may_be_asked_for_later(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+	pass(50000);
+	weir_req_on(app.req, &watch, &app);
+	assert_int_equal(app.offers, 0);
+	settle();
+	assert_int_equal(app.body_len, 3);
+	assert_int_equal(app.ends, 1);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	/* Also one of which more has come than is read ahead. */
+	static char much[50000];
+	app.body_len = 0;
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n");
+	memio_client_send(c, much, sizeof much);
+	settle();
+	weir_req_on(app.req, &watch, &app);
+	settle();
+	assert_int_equal(app.body_len, 50000);
+	assert_int_equal(app.ends, 2);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	/* And one that there is not. */
+	sends(c, HELLO);
+	weir_req_on(app.req, &watch, &app);
+	assert_int_equal(app.ends, 2);
+	settle();
+	assert_int_equal(app.ends, 3);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
+static void a_small_unread_body_is_dropped(void **state)
+{
+	static char piece[60000];
+
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+	assert_string_equal(received(c), HELLO_REPLY);
+	memio_client_send(c, piece, sizeof piece);
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "5\r\nabcde\r\n0\r\nT: 1\r\n\r\n" HELLO);
+	assert_int_equal(count(received(c), "Hello World\n"), 3);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+}
+
+static void a_large_unread_body_ends_the_connection(void **state)
+{
+	static char piece[100000];
+
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+	assert_non_null(strstr(received(c), "Connection: close\r\n"));
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	memio_client_send(c, piece, sizeof piece);
+	settle();
+	/* It is read meanwhile, or the reply could be lost to a reset. */
+	assert_int_equal(memio_client_unread(c), 0);
+	memio_client_finish(c);
+	settle();
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+static void an_endless_unread_body_ends_the_connection(void **state)
+{
+	static char chunk[20000];
+
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	assert_string_equal(received(c), HELLO_REPLY);
+	for (int i = 0; i < 4; i++) {
+		sends(c, "4e20\r\n");
+		memio_client_send(c, chunk, sizeof chunk);
+		sends(c, "\r\n");
+	}
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	for (int i = 0; i < 14; i++) {
+		memio_client_send(c, chunk, sizeof chunk);
+		settle();
+	}
+	/* 256 KiB, and no more. */
+	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
+	assert_int_equal(weir_server_connections(server), 0);
+}
+
+static void a_refused_body_is_answered(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "3\r\nabc\r\nx\r\n");
+	assert_int_equal(app.body_len, 3);
+	assert_status(c, 400);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, -EBADMSG);
+	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+static void a_refused_body_ends_a_reply_that_has_begun(void **state)
+{
+	(void)state;
+	given(echo, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "3\r\nabc\r\nx\r\n");
+	assert_int_equal(count(received(c), "HTTP/1.1"), 1);
+	/* What was echoed, and no end of it. */
+	assert_non_null(strstr(received(c), "\r\n\r\n3\r\nabc\r\n"));
+	assert_null(strstr(received(c), "0\r\n\r\n"));
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+static void bodies_have_a_limit(void **state)
+{
+	const weir_server_opts opts = {.max_body = 10};
+
+	(void)state;
+	given(keep_and_read, &opts);
+	memio_client *c = connected();
+	sends(c,
+	      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n");
+	assert_status(c, 413);
+	assert_int_equal(app.requests, 0);
+
+	c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+		 "chunked\r\n\r\n6\r\nabcdef\r\n5\r\n");
+	assert_status(c, 413);
+	assert_int_equal(app.why, WEIR_ETOOBIG);
+	weir_reply_end(app.req);
+}
+
+static void a_body_must_keep_coming(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+	/* 100 octets a second are enough … */
+	for (int i = 0; i < 30; i++) {
+		char octets[100] = "";
+
+		pass(995);
+		memio_client_send(c, octets, sizeof octets);
+	}
+	settle();
+	assert_int_equal(app.gones, 0);
+	/* … 99 are not. */
+	for (int i = 0; i < 21; i++) {
+		char octets[99] = "";
+
+		pass(1000);
+		memio_client_send(c, octets, sizeof octets);
+	}
+	assert_status(c, 408);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ETIMEOUT);
+	weir_reply_end(app.req);
+}
+
+static void without_a_rate_one_octet_a_window_is_enough(void **state)
+{
+	const weir_server_opts opts = {.body_rate = WEIR_OFF};
+
+	(void)state;
+	given(keep_and_read, &opts);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+	for (int i = 0; i < 10; i++) {
+		pass(9500);
+		sends(c, "x");
+	}
+	assert_int_equal(app.gones, 0);
+	pass(20100);
+	assert_status(c, 408);
+	weir_reply_end(app.req);
+}
+
+static void a_dropped_body_must_keep_coming_too(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+	assert_string_equal(received(c), HELLO_REPLY);
+	for (int i = 0; i < 10; i++) {
+		pass(900);
+		sends(c, "x");
+	}
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	pass(1100);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_string_equal(received(c), HELLO_REPLY);
+}
+
+/* ---- octets as they are cut --------------------------------------------- */
+
+static void collected(weir_req *req, void *arg)
+{
+	(void)arg;
+	weir_reply_field(req, "X-Path", weir_req_path(req).len == 2 ? "two" : "one");
+	weir_reply(req, 200, NULL, app.body, app.body_len);
+	app.body_len = 0;
+}
+
+/* Replies with the body when it is complete. */
+static void collect(weir_req *req, void *arg)
+{
+	static const weir_req_ops ops = {.data = on_data, .end = collected};
+
+	weir_req_on(req, &ops, arg);
+}
+
+static void how_octets_are_cut_does_not_matter(void **state)
+{
+	static const char text[] =
+		"\r\nGET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world"
+		"POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"3\r\nabc\r\n4;x=\"y\"\r\ndefg\r\n01\r\nh\r\n0\r\nA: b\r\nTrailer-Field: "
+		"value\r\n\r\n"
+		"BREW / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz"
+		"HEAD / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n\r\n"
+		"GET / HTTP/1.1\r\nHost: a b\r\n\r\n"
+		"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+	const size_t len = sizeof text - 1;
+	char whole[4096];
+
+	(void)state;
+	given(collect, NULL);
+	memio_client *c = connected();
+	sends(c, text);
+	snprintf(whole, sizeof whole, "%s", received(c));
+	assert_int_equal(count(whole, "HTTP/1.1 "), 6);
+	assert_non_null(strstr(whole, "X-Path: two\r\n\r\nabcdefghHTTP/1.1 501"));
+	assert_non_null(strstr(whole, "400 Bad Request"));
+	for (size_t cut = 1; cut < len; cut++) {
+		c = connected();
+		memio_client_send(c, text, cut);
+		settle();
+		memio_client_send(c, text + cut, len - cut);
+		settle();
+		assert_string_equal(received(c), whole);
+		memio_client_close(c);
+		settle();
+	}
+	memio_short_reads(1);
+	c = connected();
+	memio_client_send(c, text, len);
+	for (size_t i = 0; i < len; i++)
+		settle();
+	assert_string_equal(received(c), whole);
+}
+
+/* ---- 100 Continue ------------------------------------------------------- */
+
+#define EXPECTING "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+#define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
+
+static void continue_is_said_when_the_body_is_wanted(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, EXPECTING);
+	assert_string_equal(received(c), "");
+	weir_req_on(app.req, &watch, &app);
+	assert_string_equal(received(c), CONTINUE);
+	sends(c, "abc");
+	assert_int_equal(app.ends, 1);
+	weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
+	assert_string_equal(received(c), CONTINUE HELLO_REPLY);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+}
+
+static void continue_is_not_said_to_a_client_that_did_not_wait(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, EXPECTING "a");
+	assert_string_equal(received(c), "");
+	sends(c, "bc");
+	assert_int_equal(app.ends, 1);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	assert_null(strstr(received(c), "close"));
+}
+
+static void a_reply_instead_of_continue_ends_the_connection(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, EXPECTING);
+	assert_null(strstr(received(c), "100"));
+	assert_non_null(strstr(received(c), "Connection: close\r\n"));
+	/* The body may be on its way all the same: it is no request. */
+	sends(c, "abc" HELLO);
+	assert_int_equal(app.requests, 1);
+}
+
+static void the_application_may_refuse_to_continue(void **state)
+{
+	const weir_server_opts opts = {.expect = expect};
+
+	(void)state;
+	given(keep_and_read, &opts);
+	memio_client *c = connected();
+	sends(c, EXPECTING);
+	assert_string_equal(received(c), "");
+	weir_reply(app.req, 403, NULL, NULL, 0);
+	assert_non_null(strstr(received(c), "Connection: close\r\n"));
+
+	app.expects = true;
+	c = connected();
+	sends(c, EXPECTING);
+	assert_string_equal(received(c), CONTINUE);
+	weir_reply_end(app.req);
+}
+
+static void interim_replies(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_int_equal(weir_reply_field(app.req, "Link", "</a>"), 0);
+	assert_int_equal(weir_reply_interim(app.req, 103), 0);
+	assert_int_equal(weir_reply_interim(app.req, 101), WEIR_EINVALID);
+	weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
+	assert_string_equal(received(c),
+			    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" HELLO_REPLY);
+	settle();
+	memio_client_forget(c);
+	sends(c, "GET / HTTP/1.0\r\n\r\n");
+	assert_int_equal(weir_reply_interim(app.req, 103), 0);
+	assert_string_equal(received(c), "");
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
+/* ---- replies ------------------------------------------------------------ */
+
+static void stream_three(weir_req *req, void *arg)
+{
+	(void)arg;
+	assert_int_equal(weir_reply_field(req, "X-Kind", "stream"), 0);
+	assert_true(weir_reply_begin(req, 200, WEIR_UNKNOWN) >= 0);
+	assert_true(weir_reply_write(req, "one", 3) >= 0);
+	assert_true(weir_reply_write(req, "", 0) >= 0);
+	assert_true(weir_reply_write(req, "and twenty-two", 14) >= 0);
+	assert_int_equal(weir_reply_end(req), 0);
+}
+
+static void a_reply_of_unknown_length_is_chunked(void **state)
+{
+	(void)state;
+	given(stream_three, NULL);
+	memio_client *c = connected();
+	memio_client_send_text(c, HELLO);
+	memio_count_again();
+	settle();
+	assert_string_equal(received(c), "HTTP/1.1 200 OK\r\n" DATE
+					 "Transfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n"
+					 "3\r\none\r\ne\r\nand twenty-two\r\n0\r\n\r\n");
+	assert_int_equal(memio_count(MEMIO_WRITE), 1);
+	memio_client_forget(c);
+	sends(c, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_string_equal(received(c), "HTTP/1.1 200 OK\r\n" DATE
+					 "Transfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n");
+	memio_client_forget(c);
+	sends(c, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	assert_string_equal(received(c),
+			    "HTTP/1.1 200 OK\r\n" DATE "Connection: close\r\nX-Kind: stream\r\n\r\n"
+			    "oneand twenty-two");
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+static void the_announced_length_is_kept(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_int_equal(weir_reply_begin(app.req, 200, 5), 0);
+	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), WEIR_ESTATE);
+	assert_int_equal(weir_reply_begin(app.req, 200, 5), WEIR_ESTATE);
+	assert_int_equal(weir_reply_field(app.req, "A", "b"), WEIR_ESTATE);
+	assert_int_equal(weir_reply_interim(app.req, 102), WEIR_ESTATE);
+	assert_int_equal(weir_reply_write(app.req, "abc", 3), 0);
+	assert_int_equal(weir_reply_write(app.req, "def", 3), WEIR_EINVALID);
+	assert_int_equal(weir_reply_write(app.req, "de", 2), 0);
+	assert_int_equal(weir_reply_end(app.req), 0);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	settle();
+	sends(c, HELLO);
+	assert_int_equal(weir_reply_begin(app.req, 200, 5), 0);
+	assert_int_equal(weir_reply_write(app.req, "abc", 3), 0);
+	assert_int_equal(weir_reply_end(app.req), WEIR_ESHORT);
+	settle();
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+static void a_reply_that_was_not_begun_is_a_500(void **state)
+{
+	(void)state;
+	given(end_reply, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_status(c, 500);
+	assert_non_null(strstr(received(c), "Connection: close\r\n"));
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+static void fields_of_ones_own(void **state)
+{
+	static char value[17000];
+
+	(void)state;
+	memset(value, 'v', sizeof value - 1);
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_int_equal(weir_reply_field(app.req, "Content-length", "1"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(app.req, "transfer-encoding", "x"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(app.req, "CONNECTION", "close"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(app.req, "Date", "now"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(app.req, "A B", "x"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(app.req, "", "x"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(app.req, "A", "x\r\nB: y"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(app.req, "A", value), WEIR_EFULL);
+	value[16000] = '\0';
+	assert_int_equal(weir_reply_field(app.req, "Long", value), 0);
+	assert_int_equal(weir_reply_field(app.req, "Short", "\tt\xc3\xa4"), 0);
+	assert_int_equal(weir_reply(app.req, 200, "a\nb", NULL, 0), WEIR_EINVALID);
+	assert_int_equal(weir_reply(app.req, 199, NULL, NULL, 0), WEIR_EINVALID);
+	assert_int_equal(weir_reply(app.req, 600, NULL, NULL, 0), WEIR_EINVALID);
+	value[200] = '\0';
+	assert_int_equal(weir_reply(app.req, 200, value, "x", 1), 0);
+	assert_non_null(strstr(received(c), "\r\nShort: \tt\xc3\xa4\r\nContent-Type: vvv"));
+	assert_int_equal(strlen(strstr(received(c), "\r\n\r\n")), 5);
+}
+
+static void say_with_fields(weir_req *req, void *arg)
+{
+	weir_reply_field(req, "Cache-Control", "no-store");
+	say_hello(req, arg);
+}
+
+static void no_allocation_for_fields_on_a_warm_loop(void **state)
+{
+	(void)state;
+	given(say_with_fields, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	alloc.calls = 0;
+	sends(c, HELLO);
+	assert_int_equal(alloc.calls, 0);
+	assert_int_equal(count(received(c), "Cache-Control: no-store\r\n\r\nHello"), 2);
+}
+
+static void the_queue_has_a_limit(void **state)
+{
+	static char piece[60000];
+	const weir_server_opts opts = {.low = 1000, .high = 50000, .max_queue = 100000};
+
+	(void)state;
+	given(keep_and_watch, &opts);
+	memio_client *c = connected();
+	memio_client_window(c, 0);
+	sends(c, HELLO);
+	assert_int_equal(weir_reply(app.req, 200, NULL, piece, 100001), WEIR_EFULL);
+	assert_true(weir_reply_begin(app.req, 200, WEIR_UNKNOWN) > 0);
+	assert_true(weir_reply_write(app.req, piece, sizeof piece) > 50000);
+	const int64_t queued = weir_reply_queued(app.req);
+	assert_int_equal(weir_reply_write(app.req, piece, sizeof piece), WEIR_EFULL);
+	assert_int_equal(weir_reply_queued(app.req), queued);
+	assert_int_equal(app.drains, 0);
+	memio_client_window(c, SIZE_MAX);
+	settle();
+	assert_int_equal(app.drains, 1);
+	assert_int_equal(weir_reply_end(app.req), 0);
+	/* The ends of a reply always fit. */
+	settle();
+	const char *end = received(c);
+	size_t len = strlen(end);
+	memio_client_received(c, &len);
+	assert_memory_equal(end + len - 5, "0\r\n\r\n", 5);
+}
+
+static void a_client_must_take_its_reply(void **state)
+{
+	static char body[50000];
+
+	(void)state;
+	given(keep_and_watch, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 1000);
+	sends(c, HELLO);
+	weir_reply_begin(app.req, 200, sizeof body);
+	weir_reply_write(app.req, body, sizeof body);
+	/* 100 octets a second are enough … */
+	for (int i = 0; i < 30; i++) {
+		pass(990);
+		memio_client_read(c, 100);
+	}
+	settle();
+	assert_int_equal(app.gones, 0);
+	/* … nothing is not. */
+	pass(21000);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ETIMEOUT);
+	assert_true(memio_client_closed(c) >= MEMIO_CLOSED);
+	assert_int_equal(weir_reply_end(app.req), WEIR_ECLOSED);
+	assert_int_equal(weir_server_connections(server), 0);
+}
+
+static void a_stalled_client_of_a_finished_reply_is_cut_off(void **state)
+{
+	static char body[50000];
+
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 1000);
+	sends(c, HELLO);
+	weir_reply(app.req, 200, NULL, body, sizeof body);
+	pass(9900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	pass(300);
+	assert_true(memio_client_closed(c) >= MEMIO_CLOSED);
+	assert_int_equal(weir_server_connections(server), 0);
+}
+
+static void after_a_slow_reply_the_connection_is_idle(void **state)
+{
+	static char body[50000];
+
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 1000);
+	sends(c, HELLO);
+	weir_reply(app.req, 200, NULL, body, sizeof body);
+	memio_client_window(c, SIZE_MAX);
+	pass(60000);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	/* It has noticed after ten seconds at the latest, and then there are 75. */
+	pass(30000);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+/* ---- echo --------------------------------------------------------------- */
+
+static void an_echo_has_backpressure_both_ways(void **state)
+{
+	static char piece[1 << 20];
+
+	(void)state;
+	given(echo, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 1000);
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n");
+	memset(piece, 'e', sizeof piece);
+	const size_t before = alloc.live_octets;
+	memio_client_send(c, piece, sizeof piece);
+	settle();
+	assert_true(alloc.live_octets - before < 200000);
+	assert_true(memio_client_unread(c) > 800000);
+	memio_client_window(c, SIZE_MAX);
+	settle();
+	pass(1000);
+	size_t len;
+	const char *got = memio_client_received(c, &len);
+	assert_true(len > sizeof piece);
+	assert_memory_equal(got + len - sizeof piece, piece, sizeof piece);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+}
+
+/* ---- half-closed and gone ----------------------------------------------- */
+
+static void a_half_closed_client_gets_all_its_answers(void **state)
+{
+	(void)state;
+	given(answer_later, NULL);
+	memio_client *c = connected();
+	memio_client_send_text(c, HELLO HELLO HELLO "GET / HT");
+	memio_client_finish(c);
+	settle();
+	for (int i = 0; i < 3; i++)
+		pass(1100);
+	assert_int_equal(count(received(c), "late"), 3);
+	assert_int_equal(count(received(c), "HTTP/1.1"), 3);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+static void an_incomplete_request_at_the_end_is_not_answered(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	memio_client_send_text(c, HELLO "GET / HTTP/1.1\r\nHos");
+	memio_client_finish(c);
+	settle();
+	assert_string_equal(received(c), HELLO_REPLY);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+static void the_end_of_the_peer_is_told(void **state)
+{
+	(void)state;
+	given(keep_and_watch, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	memio_client_finish(c);
+	settle();
+	assert_int_equal(app.eofs, 1);
+	assert_int_equal(app.gones, 0);
+	pass(100000);
+	weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
+	settle();
+	assert_non_null(strstr(received(c), "Hello World\n"));
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+static void a_body_that_ends_short_is_told(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+	memio_client_finish(c);
+	settle();
+	assert_int_equal(app.body_len, 3);
+	assert_int_equal(app.eofs, 1);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ESHORT);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_string_equal(received(c), "");
+	assert_int_equal(weir_reply_end(app.req), WEIR_ECLOSED);
+}
+
+static void a_short_body_that_is_asked_for_late(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	memio_client_send_text(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+	memio_client_finish(c);
+	settle();
+	weir_req_on(app.req, &watch, &app);
+	settle();
+	assert_int_equal(app.body_len, 3);
+	assert_int_equal(app.why, WEIR_ESHORT);
+	weir_reply_end(app.req);
+	app.gones = 0;
+
+	c = connected();
+	memio_client_send_text(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+	memio_client_finish(c);
+	settle();
+	weir_req_on(app.req, &watch, &app);
+	assert_int_equal(app.gones, 0);
+	settle();
+	assert_int_equal(app.gones, 1);
+	weir_reply_end(app.req);
+}
+
+static void a_reset_is_told_once(void **state)
+{
+	(void)state;
+	given(keep_and_watch, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	memio_client_reset(c);
+	settle();
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, -ECONNRESET);
+	assert_int_equal(weir_server_connections(server), 0);
+	pass(1000);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(weir_reply_begin(app.req, 200, 1), WEIR_ECLOSED);
+	assert_int_equal(weir_reply_write(app.req, "x", 1), WEIR_ECLOSED);
+	assert_int_equal(weir_reply_queued(app.req), 0);
+	assert_int_equal(weir_reply_end(app.req), WEIR_ECLOSED);
+}
+
+static void long_polls_are_small(void **state)
+{
+	static weir_req *reqs[100];
+
+	(void)state;
+	given(keep, NULL);
+	sends(connected(), HELLO);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	const size_t before = alloc.live_octets;
+	for (int i = 0; i < 100; i++) {
+		sends(connected(), HELLO);
+		reqs[i] = app.req;
+	}
+	const size_t each = (alloc.live_octets - before) / 100;
+	assert_in_range(each, 0, 512 + sizeof HELLO);
+	for (int i = 0; i < 100; i++)
+		weir_reply(reqs[i], 200, NULL, NULL, 0);
+	settle();
+}
+
+/* ---- lingering ---------------------------------------------------------- */
+
+static void a_refusal_lingers(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, "BAD\r\n\r\n");
+	assert_status(c, 400);
+	assert_non_null(strstr(received(c), "Connection: close\r\n"));
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	pass(1900);
+	sends(c, HELLO);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	pass(200);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_int_equal(app.requests, 0);
+	assert_int_equal(weir_server_connections(server), 0);
+}
+
+static void methods_that_are_not_offered_are_answers(void **state)
+{
+	const weir_server_opts opts = {.methods = WEIR_METHOD_BIT(WEIR_GET) |
+						  WEIR_METHOD_BIT(WEIR_HEAD)};
+
+	(void)state;
+	given(say_hello, &opts);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+	assert_status(c, 405);
+	assert_non_null(strstr(received(c), "\r\nAllow: GET, HEAD\r\n\r\n"));
+	memio_client_forget(c);
+	sends(c, "BREW / HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_status(c, 501);
+	assert_null(strstr(received(c), "Allow"));
+	memio_client_forget(c);
+	sends(c, HELLO);
+	assert_string_equal(received(c), HELLO_REPLY);
+	assert_int_equal(app.requests, 1);
+}
+
+static void connections_may_serve_so_many_requests(void **state)
+{
+	const weir_server_opts opts = {.max_requests = 2};
+
+	(void)state;
+	given(say_hello, &opts);
+	memio_client *c = connected();
+	sends(c, HELLO HELLO HELLO);
+	assert_int_equal(app.requests, 2);
+	assert_int_equal(count(received(c), "Connection: close"), 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+static void connections_beyond_the_limit_wait(void **state)
+{
+	const weir_server_opts opts = {.max_conns = 2};
+
+	(void)state;
+	given(say_hello, &opts);
+	memio_client *a = connected(), *b = connected(), *c = memio_client_connect(NULL);
+	settle();
+	assert_false(memio_client_accepted(c));
+	sends(c, HELLO);
+	/* One that is idle makes room. */
+	sends(a, HELLO);
+	pass(200);
+	assert_int_equal(memio_client_closed(a), MEMIO_CLOSED);
+	assert_string_equal(received(c), HELLO_REPLY);
+	assert_int_equal(memio_client_closed(b), MEMIO_OPEN);
+	assert_int_equal(weir_server_connections(server), 2);
+}
+
+/* ---- ending servers ----------------------------------------------------- */
+
+static void draining_closes_the_idle_and_finishes_the_rest(void **state)
+{
+	(void)state;
+	given(keep_and_watch, NULL);
+	memio_client *idle = connected(), *silent = connected(), *busy = connected();
+	sends(idle, HELLO);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	sends(busy, HELLO);
+	weir_server_drain(server, 1000);
+	settle();
+	assert_int_equal(memio_client_closed(idle), MEMIO_CLOSED);
+	assert_int_equal(memio_client_closed(silent), MEMIO_CLOSED);
+	assert_null(memio_client_connect(NULL));
+	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), 0);
+	assert_non_null(strstr(received(busy), "Connection: close\r\n"));
+	memio_client_finish(busy);
+	settle();
+	assert_int_equal(memio_client_closed(busy), MEMIO_CLOSED);
+	/* Nothing holds the loop any more. */
+	assert_int_equal(weir_loop_run(loop), 0);
+	assert_int_equal(app.gones, 0);
+}
+
+static void what_is_not_done_in_the_grace_is_cut_off(void **state)
+{
+	(void)state;
+	given(keep_and_watch, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	weir_server_drain(server, WEIR_OFF);
+	weir_server_drain(server, 1000);
+	weir_server_drain(server, 5000);
+	pass(1100);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ECLOSED);
+	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
+	assert_int_equal(weir_loop_run(loop), 0);
+}
+
+static void a_drained_loop_drains_its_servers(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	sends(connected(), HELLO);
+	weir_loop_drain(loop);
+	assert_int_equal(weir_loop_run(loop), 0);
+	assert_int_equal(weir_server_connections(server), 0);
+}
+
+static void requests_in_hand_survive_their_server(void **state)
+{
+	(void)state;
+	given(keep_and_watch, NULL);
+	sends(connected(), "GET /path HTTP/1.1\r\nHost: a\r\n\r\n");
+	weir_server_free(server);
+	assert_int_equal(app.gones, 0);
+	settle();
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ECLOSED);
+	assert_memory_equal(weir_req_path(app.req).data, "/path", 5);
+	assert_null(weir_req_server(app.req));
+	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
+	assert_int_equal(weir_loop_run(loop), 0);
+}
+
+/* A request that is still in hand when the loop goes is freed with it. */
+static void requests_in_hand_end_with_their_loop(void **state)
+{
+	(void)state;
+	given(keep_and_watch, NULL);
+	sends(connected(), HELLO);
+	sends(connected(), HELLO);
+	weir_server_free(server);
+}
+
+/* ---- closing in every callback ------------------------------------------ */
+
+static int close_in; /* the letter of the callback in which the server is freed */
+static bool end_too, end_first;
+
+static void maybe_close(int letter, weir_req *req)
+{
+	if (letter != close_in)
+		return;
+	close_in = 0;
+	if (end_too && end_first)
+		weir_reply(req, 200, NULL, "x", 1);
+	weir_server_free(server);
+	if (end_too && !end_first)
+		weir_reply_end(req);
+	else if (!end_too)
+		app.req = req;
+}
+
+static size_t closing_data(weir_req *req, const char *data, size_t len, void *arg)
+{
+	(void)data;
+	(void)arg;
+	maybe_close('d', req);
+	return len / 2;
+}
+
+static void closing_end(weir_req *req, void *arg)
+{
+	(void)arg;
+	maybe_close('e', req);
+}
+
+static void closing_drain(weir_req *req, void *arg)
+{
+	(void)arg;
+	maybe_close('r', req);
+}
+
+static void closing_eof(weir_req *req, void *arg)
+{
+	(void)arg;
+	maybe_close('f', req);
+}
+
+static void closing_gone(weir_req *req, int why, void *arg)
+{
+	(void)arg;
+	if (why == -ECONNRESET)
+		maybe_close('g', req);
+}
+
+static bool closing_expect(weir_req *req, void *arg)
+{
+	(void)arg;
+	maybe_close('x', req);
+	return true;
+}
+
+static void closing_handler(weir_req *req, void *arg)
+{
+	static const weir_req_ops ops = {closing_data, closing_end, closing_drain, closing_eof,
+					 closing_gone};
+	static char piece[70000];
+
+	(void)arg;
+	weir_req_on(req, &ops, NULL);
+	if (close_in == 'r') {
+		weir_reply_begin(req, 200, WEIR_UNKNOWN);
+		weir_reply_write(req, piece, sizeof piece);
+	}
+	app.req = NULL;
+	maybe_close('h', req);
+}
+
+static void a_server_may_be_freed_in_any_callback(void **state)
+{
+	static const char letters[] = "hdefrgx";
+	const weir_server_opts opts = {.expect = closing_expect};
+
+	(void)state;
+	for (int i = 0; i < 3 * (int)(sizeof letters - 1); i++) {
+		set_up(NULL);
+		close_in = letters[i / 3];
+		end_too = i % 3 > 0;
+		end_first = i % 3 > 1 && close_in != 'r';
+		const char letter = (char)close_in;
+		given(closing_handler, &opts);
+		memio_client *c = connected();
+		memio_client_window(c, 1000);
+		if (letter == 'x')
+			sends(c, EXPECTING);
+		else
+			sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+				 "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n" HELLO);
+		memio_client_window(c, SIZE_MAX);
+		settle();
+		if (letter == 'g')
+			memio_client_reset(c);
+		else
+			memio_client_finish(c);
+		settle();
+		assert_int_equal(close_in, 0);
+		assert_int_equal(memio_open_fds() > 0, true); /* the loop's own */
+		if (!end_too) {
+			assert_non_null(app.req);
+			assert_int_equal(weir_reply_end(app.req), WEIR_ECLOSED);
+		}
+		tear_down(NULL);
+		loop = NULL;
+	}
+}
+
+/* ---- memory that runs out ----------------------------------------------- */
+
+struct run {
+	const char *name;
+	weir_handler *handler;
+	const char *text;
+	int times;
+};
+
+static char big_body[30000];
+
+static void play(const struct run *run)
+{
+	if (open_server(run->handler, NULL) < 0)
+		return;
+	memio_client *c = memio_client_connect(NULL);
+	if (!c)
+		return;
+	memio_client_window(c, 300);
+	for (int i = 0; i < run->times && weir_loop_step(loop, 0) >= 0; i++) {
+		size_t len = strlen(run->text), half = len / 2;
+
+		memio_client_send(c, run->text, half);
+		weir_loop_step(loop, 0);
+		memio_client_send(c, run->text + half, len - half);
+		weir_loop_step(loop, 0);
+	}
+	for (int i = 0; i < 40 && weir_loop_step(loop, 100) >= 0; i++)
+		memio_client_window(c, i < 20 ? 300 : SIZE_MAX);
+	memio_client_finish(c);
+	for (int i = 0; i < 10 && weir_loop_step(loop, 1000) >= 0; i++)
+		continue;
+}
+
+static const weir_req_ops nothing;
+
+static void late_reply(weir_req *req, void *arg)
+{
+	weir_timer_stop(&app.timer);
+	weir_req_on(req, &nothing, arg);
+	weir_reply_field(req, "X", "y");
+	answer_later(req, arg);
+}
+
+static void big_reply(weir_req *req, void *arg)
+{
+	(void)arg;
+	weir_reply_field(req, "X", "y");
+	weir_reply(req, 200, "text/plain", big_body, sizeof big_body);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+	static const struct run runs[] = {
+		{"hello", say_hello, HELLO, 3},
+		{"a big reply", big_reply, HELLO, 1},
+		{"16 pipelined", say_hello,
+		 HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO
+			 HELLO HELLO,
+		 2},
+		{"echo by length", echo,
+		 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789", 3},
+		{"echo in chunks", echo,
+		 "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "5\r\nabcde\r\n3\r\nfgh\r\n0\r\nT: u\r\nV: w\r\n\r\n",
+		 3},
+		{"a refusal", say_hello, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 1},
+		{"a method", say_hello, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 1},
+		{"later", late_reply, HELLO HELLO, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
+		for (int after = 0; after < 2; after++)
+			for (size_t nth = 1;; nth++) {
+				set_up(NULL);
+				alloc.fail_at = nth;
+				alloc.fail_after = after;
+				play(&runs[i]);
+				const size_t refused = alloc.refused;
+				tear_down(NULL);
+				loop = NULL;
+				if (!refused)
+					break;
+				assert_true(nth < 1000);
+			}
+}
+
+/* ---- options ------------------------------------------------------------ */
+
+static void options_are_checked(void **state)
+{
+	static const weir_server_opts bad[] = {
+		{.request = NULL},
+		{.request = say_hello, .max_head = -1},
+		{.request = say_hello, .max_fields = 70000},
+		{.request = say_hello, .max_target = -5},
+		{.request = say_hello, .max_body = -2},
+		{.request = say_hello, .max_conns = -2},
+		{.request = say_hello, .head_ms = -1},
+		{.request = say_hello, .body_rate = -2},
+		{.request = say_hello, .low = 10, .high = 5},
+		{.request = say_hello, .high = 10, .max_queue = 5},
+		{.request = say_hello, .methods = 1u << 20},
+	};
+	static const weir_server_opts good = {.request = say_hello,
+					      .max_body = WEIR_OFF,
+					      .max_conns = WEIR_OFF,
+					      .max_requests = WEIR_OFF,
+					      .body_rate = WEIR_OFF,
+					      .write_rate = WEIR_OFF};
+
+	(void)state;
+	given(say_hello, NULL);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		weir_server *s = server;
+
+		assert_int_equal(weir_server_new(&s, loop, &bad[i]), WEIR_EINVALID);
+		assert_null(s);
+	}
+	weir_server *s;
+	assert_int_equal(weir_server_new(&s, loop, &good), 0);
+	weir_server_free(s);
+	weir_server_free(NULL);
+	assert_int_equal(weir_http_listen(loop, "nonsense", say_hello, NULL), WEIR_EADDRESS);
+	assert_int_equal(weir_http_listen(loop, "127.0.0.1:80", say_hello, NULL), -EADDRINUSE);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(one_read_and_one_write_for_a_request),
+		T(no_allocation_for_a_request_on_a_warm_loop),
+		T(one_allocation_for_a_connection),
+		T(the_date_is_remade_when_the_second_changes),
+		T(dates_of_all_kinds_of_years),
+		T(the_client_decides_how_long_the_connection_lives),
+		T(some_replies_have_no_body),
+		T(what_a_request_says),
+		T(silence_is_not_answered),
+		T(a_head_has_one_deadline_from_accept),
+		T(a_kept_connection_may_be_idle_longer),
+		T(a_kept_connections_head_counts_from_its_first_octet),
+		T(many_slow_heads_cost_what_they_sent),
+		T(many_fields_octet_by_octet),
+		T(a_hundred_fields_in_two_reads),
+		T(what_came_in_one_read_is_answered_in_one_write),
+		T(replies_come_in_order),
+		T(the_next_request_waits_for_an_asynchronous_reply),
+		T(an_error_comes_after_the_replies_before_it),
+		T(reading_ahead_is_bounded),
+		T(requests_wait_while_replies_are_not_taken),
+		T(a_body_arrives_as_it_comes),
+		T(chunks_are_put_together),
+		T(what_is_left_is_offered_again_in_one_piece),
+		T(a_held_body_waits),
+		T(a_body_may_be_asked_for_later),
+		T(a_small_unread_body_is_dropped),
+		T(a_large_unread_body_ends_the_connection),
+		T(an_endless_unread_body_ends_the_connection),
+		T(a_refused_body_is_answered),
+		T(a_refused_body_ends_a_reply_that_has_begun),
+		T(bodies_have_a_limit),
+		T(a_body_must_keep_coming),
+		T(without_a_rate_one_octet_a_window_is_enough),
+		T(a_dropped_body_must_keep_coming_too),
+		T(how_octets_are_cut_does_not_matter),
+		T(continue_is_said_when_the_body_is_wanted),
+		T(continue_is_not_said_to_a_client_that_did_not_wait),
+		T(a_reply_instead_of_continue_ends_the_connection),
+		T(the_application_may_refuse_to_continue),
+		T(interim_replies),
+		T(a_reply_of_unknown_length_is_chunked),
+		T(the_announced_length_is_kept),
+		T(a_reply_that_was_not_begun_is_a_500),
+		T(fields_of_ones_own),
+		T(no_allocation_for_fields_on_a_warm_loop),
+		T(the_queue_has_a_limit),
+		T(a_client_must_take_its_reply),
+		T(a_stalled_client_of_a_finished_reply_is_cut_off),
+		T(after_a_slow_reply_the_connection_is_idle),
+		T(an_echo_has_backpressure_both_ways),
+		T(a_half_closed_client_gets_all_its_answers),
+		T(an_incomplete_request_at_the_end_is_not_answered),
+		T(the_end_of_the_peer_is_told),
+		T(a_body_that_ends_short_is_told),
+		T(a_short_body_that_is_asked_for_late),
+		T(a_reset_is_told_once),
+		T(long_polls_are_small),
+		T(a_refusal_lingers),
+		T(methods_that_are_not_offered_are_answers),
+		T(connections_may_serve_so_many_requests),
+		T(connections_beyond_the_limit_wait),
+		T(draining_closes_the_idle_and_finishes_the_rest),
+		T(what_is_not_done_in_the_grace_is_cut_off),
+		T(a_drained_loop_drains_its_servers),
+		T(requests_in_hand_survive_their_server),
+		T(requests_in_hand_end_with_their_loop),
+		T(a_server_may_be_freed_in_any_callback),
+		T(every_allocation_may_fail),
+		T(options_are_checked),
+	};
+
+	test_watchdog(60);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
