@@ -22,6 +22,12 @@ static weir_loop *loop_of(const weir_stream *s)
 	return s->owner->loop;
 }
 
+weir_stream *weir__stream_at(const weir_loop *loop, int32_t fd)
+{
+	struct weir__source *source = loop->slots[fd].source;
+	return source && source->kind == WEIR__STREAM ? (weir_stream *)(void *)source : NULL;
+}
+
 /* ---- the working set ---------------------------------------------------- */
 
 struct weir__flow *weir__flow_get(weir_stream *s)
@@ -152,9 +158,8 @@ void weir__streams_resume(weir_loop *loop)
 {
 	loop->starved = false;
 	for (int32_t fd = 0; fd < loop->nslots; fd++) {
-		struct weir__source *source = loop->slots[fd].source;
-		weir_stream *s = (weir_stream *)(void *)source;
-		if (!source || source->kind != WEIR__STREAM || !weir__is(s, WEIR__STARVED))
+		weir_stream *s = weir__stream_at(loop, fd);
+		if (!s || !weir__is(s, WEIR__STARVED))
 			continue;
 		weir__unset(s, WEIR__STARVED);
 		weir__stream_update(s);
@@ -286,8 +291,8 @@ void weir__stream_evictable(weir_stream *s, bool yes)
 static weir_stream *any_evictable(const weir_loop *loop, const struct weir__owner *owner)
 {
 	for (int32_t fd = 0; loop->evictable && fd < loop->nslots; fd++) {
-		weir_stream *s = (weir_stream *)(void *)loop->slots[fd].source;
-		if (s && s->source.kind == WEIR__STREAM && weir__may_evict(s, owner))
+		weir_stream *s = weir__stream_at(loop, fd);
+		if (s && weir__may_evict(s, owner))
 			return s;
 	}
 	return NULL;

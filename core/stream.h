@@ -82,6 +82,8 @@ void weir__stream_flush(weir_stream *stream);
 void weir__stream_last(weir_stream *stream);
 /* Ends the stream from the loop: gone(why) is the last call. */
 void weir__stream_doom(weir_stream *stream, int why);
+/* The stream of a descriptor, or NULL. */
+weir_stream *weir__stream_at(const weir_loop *loop, int32_t fd);
 /* Octets that the data callback left. */
 size_t weir__stream_unread(const weir_stream *stream);
 

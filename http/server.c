@@ -117,12 +117,9 @@ static void set_up(weir_server *server)
 /* The connection on this descriptor, if it is one of the server's. */
 static weir_stream *connection(const weir_server *server, int32_t fd)
 {
-	struct weir__source *source = server->loop->slots[fd].source;
-	weir_stream *stream = (weir_stream *)(void *)source;
+	weir_stream *stream = weir__stream_at(server->loop, fd);
 
-	if (!source || source->kind != WEIR__STREAM || stream->ops != &weir__http_ops)
-		return NULL;
-	return weir__stream_owner_arg(stream) == server ? stream : NULL;
+	return stream && stream->owner == server->owner ? stream : NULL;
 }
 
 static void close_all(weir_server *server)
