@@ -44,7 +44,7 @@
 
 #if defined(__x86_64__)
 _Static_assert(sizeof(struct epoll_event) == 12,
-	       "struct epoll_event is not packed as the kernel expects: use another compiler");
+               "struct epoll_event is not packed as the kernel expects: use another compiler");
 #endif
 
 enum { BATCH = 256 };
@@ -152,7 +152,7 @@ int weir__poller_wait(weir__poller *p, struct weir__event *out, int max, int tim
 		out[i].fd = (int)(uint32_t)data;
 		out[i].tag = (uint32_t)(data >> 32);
 		out[i].ready = (got & EPOLLIN ? WEIR__IN : 0U) | (got & EPOLLOUT ? WEIR__OUT : 0U) |
-			       (got & (EPOLLERR | EPOLLHUP) ? WEIR__ERR : 0U);
+		               (got & (EPOLLERR | EPOLLHUP) ? WEIR__ERR : 0U);
 	}
 	return n;
 }

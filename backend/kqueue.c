@@ -185,7 +185,7 @@ static uint16_t write_changes(weir__poller *p, int lo, int hi)
 
 /* The one place where the kernel is called: n changes in, at most room events out. */
 static int call(weir__poller *p, const struct kevent *changes, uint16_t n, uint16_t room,
-		int timeout_ms)
+                int timeout_ms)
 {
 	struct timespec ts = {.tv_sec = 0};
 
@@ -317,7 +317,7 @@ static void complete_pairs(weir__poller *p, struct results *res)
 	for (nfds_t i = 0; i < n; i++)
 		if (ask[i].revents & (POLLIN | POLLOUT))
 			(void)store(p, res, ask[i].fd,
-				    ask[i].revents & POLLIN ? WEIR__IN : WEIR__OUT);
+			            ask[i].revents & POLLIN ? WEIR__IN : WEIR__OUT);
 }
 
 /*

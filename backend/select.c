@@ -208,7 +208,7 @@ static int scan(weir__poller *p, int from, int end, struct weir__event *out, int
 	for (int fd = find_ready(p, from, end); fd < end && n < max;
 	     fd = find_ready(p, fd + 1, end)) {
 		const unsigned ready = (has(map(p, READY_IN), fd) ? WEIR__IN : 0U) |
-				       (has(map(p, READY_OUT), fd) ? WEIR__OUT : 0U);
+		                       (has(map(p, READY_OUT), fd) ? WEIR__OUT : 0U);
 		out[n++] = (struct weir__event){fd, p->tab.at[fd].tag, ready};
 		p->next = fd + 1;
 	}

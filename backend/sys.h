@@ -99,10 +99,10 @@ enum weir__addr_kind { WEIR__ADDR_NONE, WEIR__ADDR_IP4, WEIR__ADDR_IP6, WEIR__AD
 
 struct weir__addr {
 	uint8_t kind;
-	bool abstract;     /* unix: a name of Linux's abstract space, no leading zero in path */
-	uint8_t path_len;  /* unix: octets in path, without the terminating zero */
-	uint16_t port;     /* IP: in host order */
-	uint32_t scope;    /* IPv6: the interface's number, or 0 */
+	bool abstract;    /* unix: a name of Linux's abstract space, no leading zero in path */
+	uint8_t path_len; /* unix: octets in path, without the terminating zero */
+	uint16_t port;    /* IP: in host order */
+	uint32_t scope;   /* IPv6: the interface's number, or 0 */
 	union {
 		uint8_t ip[16]; /* IPv4 uses the first four; network order */
 		char path[WEIR__PATH_MAX];
@@ -110,9 +110,9 @@ struct weir__addr {
 };
 
 struct weir__listen_how {
-	int backlog;       /* 0: the system's largest */
-	bool reuse_port;   /* SO_REUSEPORT: -ENOTSUP where there is none */
-	bool v6_only;      /* IPv6 wildcard does not take IPv4 */
+	int backlog;     /* 0: the system's largest */
+	bool reuse_port; /* SO_REUSEPORT: -ENOTSUP where there is none */
+	bool v6_only;    /* IPv6 wildcard does not take IPv4 */
 };
 
 /*

@@ -22,9 +22,9 @@
 /* The pieces go to the kernel as they are. */
 _Static_assert(sizeof(struct weir__vec) == sizeof(struct iovec), "struct weir__vec is an iovec");
 _Static_assert(offsetof(struct weir__vec, data) == offsetof(struct iovec, iov_base),
-	       "struct weir__vec begins as an iovec does");
+               "struct weir__vec begins as an iovec does");
 _Static_assert(offsetof(struct weir__vec, len) == offsetof(struct iovec, iov_len),
-	       "struct weir__vec ends as an iovec does");
+               "struct weir__vec ends as an iovec does");
 
 /*
  * Darwin and FreeBSD refuse (EINVAL) to move more than INT_MAX octets in one

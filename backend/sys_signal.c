@@ -19,9 +19,9 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "an atomic int needs no lock");
 #define PATIENCE 1000
 
 static struct caught {
-	atomic_int wake;	 /* the descriptor plus 1; 0 while the signal is not caught */
-	atomic_int running;	 /* handlers between reading `wake` and having used it */
-	atomic_uint count;	 /* how often it came since the last take */
+	atomic_int wake;         /* the descriptor plus 1; 0 while the signal is not caught */
+	atomic_int running;      /* handlers between reading `wake` and having used it */
+	atomic_uint count;       /* how often it came since the last take */
 	struct sigaction before; /* owned by whoever claimed `wake` */
 } signals[WEIR__SIGNAL_MAX];
 

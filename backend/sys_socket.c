@@ -235,7 +235,7 @@ static int set_v6_only(int fd, bool on)
 }
 
 static int prepare_listener(int fd, const struct weir__addr *addr,
-			    const struct weir__listen_how *how)
+                            const struct weir__listen_how *how)
 {
 	int error = 0;
 
@@ -301,7 +301,7 @@ static int backlog_of(const struct weir__listen_how *how)
 }
 
 static int bind_and_listen(int fd, const struct weir__addr *addr, const struct name *name,
-			   const struct weir__listen_how *how)
+                           const struct weir__listen_how *how)
 {
 	int error = is_path(addr) ? bind_path(fd, name) : bind_name(fd, name);
 

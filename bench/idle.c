@@ -112,7 +112,8 @@ static pid_t start(struct sockaddr_in *to)
 		die("fork");
 	close(ends[0]);
 	close(ends[1]);
-	*to = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	*to = (struct sockaddr_in){.sin_family = AF_INET,
+	                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	to->sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
 	return pid;
 }

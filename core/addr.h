@@ -6,10 +6,10 @@
 
 /* What the text of an address asks for. */
 enum weir__place {
-	WEIR__PLACE_ADDR,    /* *addr */
-	WEIR__PLACE_ANY,     /* every address of *addr's port: IPv6 if there is any, else IPv4 */
-	WEIR__PLACE_FD,      /* descriptor *fd */
-	WEIR__PLACE_SYSTEMD  /* the socket called *name */
+	WEIR__PLACE_ADDR,   /* *addr */
+	WEIR__PLACE_ANY,    /* every address of *addr's port: IPv6 if there is any, else IPv4 */
+	WEIR__PLACE_FD,     /* descriptor *fd */
+	WEIR__PLACE_SYSTEMD /* the socket called *name */
 };
 
 struct weir__where {

@@ -18,8 +18,8 @@
 
 struct weir__chunks {
 	struct weir__mem *mem;
-	void *free;       /* linked through their first octets */
-	void *reserve;    /* two that only output may have when there are no others */
+	void *free;    /* linked through their first octets */
+	void *reserve; /* two that only output may have when there are no others */
 	int32_t nfree, reserved;
 	int32_t nused, max;
 };

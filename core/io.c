@@ -37,8 +37,8 @@ int weir_io_start(weir_loop *loop, weir_io *io, int fd, unsigned want, weir_io_f
 	/* Started already: goes on as it is. */
 	if (fd >= 0 && fd < loop->nslots && loop->slots[fd].source == source_of(io))
 		return -EBUSY;
-	*io = (weir_io){.fd = fd, .kind = WEIR__IO, .want = want & 3u, .loop = loop, .fn = fn,
-			.arg = arg};
+	*io = (weir_io){
+		.fd = fd, .kind = WEIR__IO, .want = want & 3u, .loop = loop, .fn = fn, .arg = arg};
 	loop->roles[WEIR__IO] = &role;
 	/* Stopping does not close the descriptor, so the poller has to be told. */
 	result = weir__attach(loop, source_of(io), true);

@@ -19,8 +19,8 @@ struct weir_listener {
 	weir_listener *next, **link;
 	weir_timer retry;
 	struct weir__addr addr;
-	int64_t pid;   /* who made the socket, and removes its path */
-	bool made;     /* by us, not inherited */
+	int64_t pid; /* who made the socket, and removes its path */
+	bool made;   /* by us, not inherited */
 	bool paused;
 };
 
@@ -98,8 +98,7 @@ static bool make_room(weir_listener *l)
 static weir_stream *spare_block(weir_loop *loop)
 {
 	if (!loop->spare_stream)
-		loop->spare_stream =
-			weir__mem_resize(&loop->mem, NULL, 0, sizeof(weir_stream));
+		loop->spare_stream = weir__mem_resize(&loop->mem, NULL, 0, sizeof(weir_stream));
 	return loop->spare_stream;
 }
 
@@ -234,7 +233,7 @@ static int start(weir_loop *loop, weir_listener *l)
 }
 
 int weir__listen(struct weir__owner *owner, weir_listener **out, const char *address,
-		 const weir_stream_opts *opts)
+                 const weir_stream_opts *opts)
 {
 	static const weir_stream_opts defaults;
 	weir_loop *loop = owner->loop;
@@ -255,7 +254,7 @@ int weir__listen(struct weir__owner *owner, weir_listener **out, const char *add
 }
 
 int weir_listen(weir_loop *loop, weir_listener **out, const char *address,
-		const weir_stream_opts *opts, const weir_stream_ops *ops, void *arg)
+                const weir_stream_opts *opts, const weir_stream_ops *ops, void *arg)
 {
 	if (out)
 		*out = NULL;

@@ -36,7 +36,7 @@ static int grow_slots(weir_loop *loop, int32_t fd)
 		return 0;
 	struct weir__slot *slots =
 		weir__mem_resize(&loop->mem, loop->slots, (size_t)loop->nslots * sizeof *slots,
-				 (size_t)n * sizeof *slots);
+	                         (size_t)n * sizeof *slots);
 	if (!slots)
 		return -ENOMEM;
 	memset(slots + loop->nslots, 0, (size_t)(n - loop->nslots) * sizeof *slots);
@@ -323,8 +323,7 @@ int weir_loop_step(weir_loop *loop, int64_t max_wait_ms)
 	result = wait(loop, held(loop) ? max_wait_ms : 0);
 	weir__wheel_run(loop);
 	weir__timers_run(loop);
-	if (loop->starved && loop->now >= loop->starved_until &&
-	    weir__chunks_room(&loop->chunks))
+	if (loop->starved && loop->now >= loop->starved_until && weir__chunks_room(&loop->chunks))
 		weir__streams_resume(loop);
 	free_dead(loop);
 	loop->turning = false;
@@ -411,8 +410,8 @@ static int wake_open(weir_loop *loop)
 	if (result < 0)
 		return result;
 	loop->roles[WEIR__WAKE] = &role;
-	loop->wake = (struct weir__source){
-		.fd = loop->wake_fd[0], .kind = WEIR__WAKE, .want = WEIR__IN};
+	loop->wake =
+		(struct weir__source){.fd = loop->wake_fd[0], .kind = WEIR__WAKE, .want = WEIR__IN};
 	result = weir__attach(loop, &loop->wake, false);
 	if (result < 0)
 		weir__sys_wake_close(loop->wake_fd);

@@ -76,11 +76,11 @@ struct weir__owner {
 	const weir_stream_ops *ops;
 	const weir_transport *transport;
 	void *transport_arg;
-	uint32_t refs;  /* the listener and each stream */
-	int32_t conns;  /* streams alive */
+	uint32_t refs; /* the listener and each stream */
+	int32_t conns; /* streams alive */
 	int32_t max_conns;
 	int32_t idle_ms, low, high, max_queue, max_unread;
-	bool accepts;   /* a listener's: its streams count against max_conns */
+	bool accepts; /* a listener's: its streams count against max_conns */
 };
 
 /* Events taken in one wait. */
@@ -99,11 +99,11 @@ struct weir_loop {
 	const struct weir__role *roles[WEIR__KINDS];
 	uintptr_t thread;
 	int64_t now;
-	int64_t wall;        /* 0: not asked yet in this turn */
-	int64_t holds;       /* what keeps the loop running */
+	int64_t wall;  /* 0: not asked yet in this turn */
+	int64_t holds; /* what keeps the loop running */
 	bool stopping, busy, retry, draining, turning;
 
-	int32_t stale_fd;    /* the stale event of the last wait */
+	int32_t stale_fd; /* the stale event of the last wait */
 	uint32_t stale_tag;
 
 	weir_task *tasks, **tasks_end;
@@ -113,7 +113,7 @@ struct weir_loop {
 	struct weir__source wake;
 	int wake_fd[2];
 
-	weir_timer *timers;  /* root of the pairing heap */
+	weir_timer *timers;         /* root of the pairing heap */
 	uint64_t order, turn_order; /* of starting timers: ever, and when this turn began */
 
 	struct weir__wheel wheel;
@@ -125,12 +125,12 @@ struct weir_loop {
 	void *spare_stream;       /* a block for the next accept */
 
 	int32_t conns, max_conns;
-	int32_t evictable;        /* streams that may be dropped to make room */
-	int32_t paused;           /* listeners that wait for room */
-	bool starved;             /* streams wait for a chunk */
-	int64_t starved_until;    /* ... at least until then */
-	bool at_limit;            /* the highest descriptor that the poller takes was in use */
-	int32_t below_limit;      /* ... and so many were given back since */
+	int32_t evictable;     /* streams that may be dropped to make room */
+	int32_t paused;        /* listeners that wait for room */
+	bool starved;          /* streams wait for a chunk */
+	int64_t starved_until; /* ... at least until then */
+	bool at_limit;         /* the highest descriptor that the poller takes was in use */
+	int32_t below_limit;   /* ... and so many were given back since */
 	weir_signal *signals;
 	struct weir__tenant *tenants;
 	weir_listener *listeners;
@@ -184,15 +184,16 @@ void weir__listeners_resume(weir_loop *loop);
 weir_listener *weir__listener_next(const weir_listener *listener);
 /* As weir_listen, for an owner that several listeners may have in common. */
 int weir__listen(struct weir__owner *owner, weir_listener **listener, const char *address,
-		 const weir_stream_opts *opts);
+                 const weir_stream_opts *opts);
 /* Closes all listeners of that owner. */
 void weir__listeners_close(struct weir__owner *owner);
 /* owner.c */
 void weir__owner_init(struct weir__owner *owner, weir_loop *loop, const weir_stream_opts *opts,
-		      const weir_stream_ops *ops, void *arg);
-/* A counted owner for listeners; a counted one for opts, or the loop's plain one. NULL: no memory. */
+                      const weir_stream_ops *ops, void *arg);
+/* A counted owner for listeners; for other streams, a counted one for opts, or the loop's
+   plain one. NULL: no memory. */
 struct weir__owner *weir__owner_accepts(weir_loop *loop, const weir_stream_opts *opts,
-					const weir_stream_ops *ops, void *arg);
+                                        const weir_stream_ops *ops, void *arg);
 struct weir__owner *weir__owner_get(weir_loop *loop, const weir_stream_opts *opts);
 void weir__owner_put(struct weir__owner *owner);
 

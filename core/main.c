@@ -42,10 +42,10 @@ static void say_where(const weir_loop *loop, const char *name)
 static int watch_signals(weir_loop *loop, struct program *program)
 {
 	int result = weir_signal_start(loop, &program->interrupt, weir__sys_signal_interrupt(),
-				       asked_to_end, NULL);
+	                               asked_to_end, NULL);
 	if (result == 0)
 		result = weir_signal_start(loop, &program->terminate, weir__sys_signal_terminate(),
-					   asked_to_end, NULL);
+		                           asked_to_end, NULL);
 	return result;
 }
 

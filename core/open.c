@@ -36,7 +36,7 @@ static int resolve(const char *address, struct weir__addr *addr)
 typedef int open_fn(weir_stream *s, struct weir__owner *owner, const void *what);
 
 static int open_stream(weir_loop *loop, weir_stream **out, const weir_stream_opts *opts,
-		       open_fn *open, const void *what)
+                       open_fn *open, const void *what)
 {
 	*out = NULL;
 	int result = weir__thread_check(loop);
@@ -64,8 +64,8 @@ static int open_connection(weir_stream *s, struct weir__owner *owner, const void
 	int fd = weir__sys_connect(addr, &pending, &outcome);
 	if (fd < 0)
 		return fd;
-	int result = weir__stream_init(s, owner, fd,
-				       pending ? WEIR__CONNECTING : WEIR__OPENING, false);
+	int result =
+		weir__stream_init(s, owner, fd, pending ? WEIR__CONNECTING : WEIR__OPENING, false);
 	if (result < 0) {
 		weir__sys_close(fd);
 		return result;
@@ -79,7 +79,7 @@ static int open_connection(weir_stream *s, struct weir__owner *owner, const void
 }
 
 int weir_connect(weir_loop *loop, weir_stream **out, const char *address,
-		 const weir_stream_opts *opts, const weir_stream_ops *ops, void *arg)
+                 const weir_stream_opts *opts, const weir_stream_ops *ops, void *arg)
 {
 	struct weir__addr addr;
 	int result = resolve(address, &addr);
@@ -133,7 +133,7 @@ static int adopt(weir_stream *s, struct weir__owner *owner, const void *what)
 }
 
 int weir_adopt(weir_loop *loop, weir_stream **out, int fd, const weir_stream_opts *opts,
-	       const weir_stream_ops *ops, void *arg)
+               const weir_stream_ops *ops, void *arg)
 {
 	int result = open_stream(loop, out, opts, adopt, &fd);
 	if (result == 0)

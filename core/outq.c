@@ -68,7 +68,7 @@ static size_t total(const weir_str *pieces, int n)
 }
 
 int weir__outq_copy(struct weir__outq *q, struct weir__chunks *chunks, const weir_str *pieces,
-		    int n, size_t skip)
+                    int n, size_t skip)
 {
 	size_t len = total(pieces, n) - skip;
 	size_t room = q->tail && q->tail->chunk ? q->tail->room : 0;
@@ -153,7 +153,7 @@ void weir__outq_sent(struct weir__outq *q, struct weir__chunks *chunks, size_t n
 }
 
 bool weir__outq_take_sent(struct weir__outq *q, struct weir__mem *mem, weir_ref_fn **done,
-			  void **arg)
+                          void **arg)
 {
 	struct weir__seg *seg = q->sent;
 	if (!seg)

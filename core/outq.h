@@ -11,12 +11,12 @@
 
 struct weir__seg {
 	struct weir__seg *next;
-	const char *data;  /* what is left */
+	const char *data; /* what is left */
 	size_t len;
 	weir_ref_fn *done; /* reference: whom to tell; NULL in a chunk */
 	void *arg;
-	uint32_t room;     /* chunk: octets free behind data + len */
-	bool chunk;        /* the segment is the head of a chunk that holds its octets */
+	uint32_t room; /* chunk: octets free behind data + len */
+	bool chunk;    /* the segment is the head of a chunk that holds its octets */
 };
 
 struct weir__outq {
@@ -30,7 +30,7 @@ struct weir__outq {
 
 /* Copies the octets behind what is queued. All or nothing: 0 or -ENOMEM. */
 int weir__outq_copy(struct weir__outq *q, struct weir__chunks *chunks, const weir_str *pieces,
-		    int n, size_t skip);
+                    int n, size_t skip);
 /* A reference, to be queued with weir__outq_add. NULL: no memory. */
 struct weir__seg *weir__outq_ref(struct weir__mem *mem, weir_ref_fn *done, void *arg);
 void weir__outq_add(struct weir__outq *q, struct weir__seg *ref, const char *data, size_t len);
@@ -40,7 +40,7 @@ int weir__outq_vec(const struct weir__outq *q, struct weir__vec *vec, int max);
 void weir__outq_sent(struct weir__outq *q, struct weir__chunks *chunks, size_t n);
 /* Takes one sent reference: done and arg; false when there is none. */
 bool weir__outq_take_sent(struct weir__outq *q, struct weir__mem *mem, weir_ref_fn **done,
-			  void **arg);
+                          void **arg);
 /* All references become sent ones; chunks are given back. */
 void weir__outq_abandon(struct weir__outq *q, struct weir__chunks *chunks);
 

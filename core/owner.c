@@ -7,7 +7,7 @@ static int32_t positive(int32_t value, int32_t none, int32_t zero)
 }
 
 void weir__owner_init(struct weir__owner *owner, weir_loop *loop, const weir_stream_opts *opts,
-		      const weir_stream_ops *ops, void *arg)
+                      const weir_stream_ops *ops, void *arg)
 {
 	static const weir_stream_opts defaults;
 	if (!opts)
@@ -29,7 +29,7 @@ void weir__owner_init(struct weir__owner *owner, weir_loop *loop, const weir_str
 }
 
 static struct weir__owner *new_owner(weir_loop *loop, const weir_stream_opts *opts,
-				     const weir_stream_ops *ops, void *arg)
+                                     const weir_stream_ops *ops, void *arg)
 {
 	struct weir__owner *owner = weir__mem_new(&loop->mem, sizeof *owner);
 	if (owner)
@@ -38,7 +38,7 @@ static struct weir__owner *new_owner(weir_loop *loop, const weir_stream_opts *op
 }
 
 struct weir__owner *weir__owner_accepts(weir_loop *loop, const weir_stream_opts *opts,
-					const weir_stream_ops *ops, void *arg)
+                                        const weir_stream_ops *ops, void *arg)
 {
 	struct weir__owner *owner = new_owner(loop, opts, ops, arg);
 	if (owner)

@@ -41,8 +41,8 @@ static bool grow(struct weir__peers *peers)
 	uint32_t cap = peers->cap ? peers->cap * 2 : FIRST;
 	uint32_t *buckets = weir__mem_new(peers->mem, cap * sizeof *buckets);
 	struct weir__peer *entries =
-		buckets ? weir__mem_resize(peers->mem, peers->entries,
-					   peers->cap * sizeof *entries, cap * sizeof *entries)
+		buckets ? weir__mem_resize(peers->mem, peers->entries, peers->cap * sizeof *entries,
+	                                   cap * sizeof *entries)
 			: NULL;
 	if (!entries) {
 		weir__mem_free(peers->mem, buckets, cap * sizeof *buckets);

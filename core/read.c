@@ -42,7 +42,7 @@ static bool pending(const weir_stream *s)
 static char *buffer_take(weir_loop *loop, uint32_t size)
 {
 	return size == WEIR__CHUNK ? weir__chunk_take(&loop->chunks)
-				   : weir__mem_resize(&loop->mem, NULL, 0, size);
+	                           : weir__mem_resize(&loop->mem, NULL, 0, size);
 }
 
 static void buffer_give(weir_loop *loop, char *buffer, uint32_t size)
@@ -205,8 +205,8 @@ static void at_end(weir_stream *s)
 	if (s->flow && s->flow->in)
 		offer_kept(s);
 	/* Held with octets unread: the end is told after them. */
-	bool later = !weir__is(s, WEIR__CLOSED) && weir__is(s, WEIR__HELD) &&
-		     weir__stream_unread(s);
+	bool later =
+		!weir__is(s, WEIR__CLOSED) && weir__is(s, WEIR__HELD) && weir__stream_unread(s);
 	if (!later && !weir__is(s, WEIR__CLOSED | WEIR__DOOMED))
 		tell_end(s);
 }

@@ -16,7 +16,7 @@ static bool watched(const weir_loop *loop, int signo)
 }
 
 int weir_signal_start(weir_loop *loop, weir_signal *watcher, int signo, weir_signal_fn *fn,
-		      void *arg)
+                      void *arg)
 {
 	int result = weir__thread_check(loop);
 	watcher->loop = NULL;

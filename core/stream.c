@@ -176,8 +176,7 @@ static void stream_close(weir_loop *loop, struct weir__source *source)
 
 static const struct weir__role role = {stream_ready, settle, stream_close};
 
-int weir__stream_init(weir_stream *s, struct weir__owner *owner, int fd, unsigned bits,
-		      bool shared)
+int weir__stream_init(weir_stream *s, struct weir__owner *owner, int fd, unsigned bits, bool shared)
 {
 	weir_loop *loop = owner->loop;
 	const weir_transport *t = owner->transport;

@@ -28,18 +28,18 @@ enum {
 	WEIR__OFFER = 0x0800,      /* what is unread is to be offered */
 	WEIR__DOOMED = 0x1000,     /* gone is to be called; limit.due holds why */
 	WEIR__EVICTABLE = 0x2000,
-	WEIR__CLOSED = 0x4000      /* dead; only the source is left */
+	WEIR__CLOSED = 0x4000 /* dead; only the source is left */
 };
 
 /* The working set. */
 struct weir__flow {
 	struct weir__outq out;
-	char *in;          /* unread octets: in[in_at .. in_at + in_len) */
+	char *in; /* unread octets: in[in_at .. in_at + in_len) */
 	uint32_t in_at, in_len;
-	uint32_t in_cap;   /* WEIR__CHUNK: a chunk; else a block of its own */
-	bool lent;         /* the data callback is looking at it */
+	uint32_t in_cap; /* WEIR__CHUNK: a chunk; else a block of its own */
+	bool lent;       /* the data callback is looking at it */
 	int32_t low, high, max_queue;
-	bool pinned;       /* marks of its own: kept while the stream lives */
+	bool pinned; /* marks of its own: kept while the stream lives */
 };
 
 struct weir_stream {
@@ -47,12 +47,12 @@ struct weir_stream {
 	struct weir__owner *owner; /* the loop behind it */
 	const weir_stream_ops *ops;
 	void *arg;
-	struct weir__flow *flow;   /* NULL: nothing unread, nothing queued */
+	struct weir__flow *flow; /* NULL: nothing unread, nothing queued */
 	struct weir__limit limit;
 	uint32_t idle_ms;
-	uint32_t peer;             /* interned address */
-	uint16_t port;             /* the peer's */
-	uint16_t count;            /* free for the protocol: requests served */
+	uint32_t peer;  /* interned address */
+	uint16_t port;  /* the peer's */
+	uint16_t count; /* free for the protocol: requests served */
 };
 
 static_assert(sizeof(struct weir__slot) <= 16, "a slot is 16 octets");
@@ -95,7 +95,7 @@ size_t weir__stream_unread(const weir_stream *stream);
  * block and descriptor are still the caller's.
  */
 int weir__stream_init(weir_stream *block, struct weir__owner *owner, int fd, unsigned bits,
-		      bool shared);
+                      bool shared);
 /* Ends it by itself: references, then gone(why), then it is freed. From the loop only. */
 void weir__stream_end(weir_stream *stream, int why);
 /* Brings what the source wants in line with the bits. */

@@ -43,16 +43,16 @@ extern "C" {
 /* ---- errors ------------------------------------------------------------- */
 
 enum {
-	WEIR_ECLOSED = -10000,   /* the peer or the object is gone already */
-	WEIR_EFULL = -10001,     /* the queue is at its limit; nothing was taken */
-	WEIR_ETOOBIG = -10002,   /* more unread octets than allowed */
-	WEIR_ETIMEOUT = -10003,  /* a time limit has passed */
-	WEIR_EADDRESS = -10004,  /* not an address weir understands */
-	WEIR_ESTATE = -10005,    /* not possible in this state (begun, ended, not started) */
-	WEIR_EINVALID = -10006,  /* an argument outside of what is documented */
-	WEIR_ETHREAD = -10007,   /* called from another thread than the loop's (--enable-debug) */
-	WEIR_EDRAINED = -10008,  /* closed to make room for others */
-	WEIR_ESHORT = -10009     /* ended before all that was announced had come */
+	WEIR_ECLOSED = -10000,  /* the peer or the object is gone already */
+	WEIR_EFULL = -10001,    /* the queue is at its limit; nothing was taken */
+	WEIR_ETOOBIG = -10002,  /* more unread octets than allowed */
+	WEIR_ETIMEOUT = -10003, /* a time limit has passed */
+	WEIR_EADDRESS = -10004, /* not an address weir understands */
+	WEIR_ESTATE = -10005,   /* not possible in this state (begun, ended, not started) */
+	WEIR_EINVALID = -10006, /* an argument outside of what is documented */
+	WEIR_ETHREAD = -10007,  /* called from another thread than the loop's (--enable-debug) */
+	WEIR_EDRAINED = -10008, /* closed to make room for others */
+	WEIR_ESHORT = -10009    /* ended before all that was announced had come */
 };
 
 /* The text of a negative result; never NULL; static. */
@@ -71,11 +71,11 @@ typedef struct weir_loop weir_loop;
 typedef void *weir_alloc_fn(void *arg, void *ptr, size_t old_size, size_t new_size);
 
 typedef struct weir_loop_opts {
-	weir_alloc_fn *alloc;  /* NULL: realloc and free */
+	weir_alloc_fn *alloc; /* NULL: realloc and free */
 	void *alloc_arg;
-	int64_t max_memory;    /* octets taken through alloc; 0 or WEIR_OFF: no cap */
-	int32_t max_chunks;    /* buffers of 16 KiB in use at once; 0: 16384; WEIR_OFF: no cap */
-	int32_t max_conns;     /* streams that were accepted; 0 or WEIR_OFF: no cap */
+	int64_t max_memory; /* octets taken through alloc; 0 or WEIR_OFF: no cap */
+	int32_t max_chunks; /* buffers of 16 KiB in use at once; 0: 16384; WEIR_OFF: no cap */
+	int32_t max_conns;  /* streams that were accepted; 0 or WEIR_OFF: no cap */
 } weir_loop_opts;
 
 /*
@@ -265,7 +265,7 @@ struct weir_signal {
  * cannot be caught), -EBUSY (another loop has this signal), -EMFILE, -ENOMEM.
  */
 int weir_signal_start(weir_loop *loop, weir_signal *watcher, int signo, weir_signal_fn *fn,
-		      void *arg);
+                      void *arg);
 void weir_signal_stop(weir_signal *watcher);
 
 /* ---- streams ------------------------------------------------------------ */
@@ -340,14 +340,14 @@ typedef struct weir_transport {
 typedef struct weir_stream_opts {
 	const weir_transport *transport; /* NULL: the socket itself */
 	void *transport_arg;
-	int32_t backlog;      /* listen: 0 is the system's largest */
-	int32_t max_conns;    /* listen: accepted and alive; 0 or WEIR_OFF: no limit */
-	int32_t idle_ms;      /* idle limit of its streams; 0 or WEIR_OFF: none */
-	int32_t low, high;    /* octets: the marks of the queue; 0: 16 KiB and 64 KiB */
-	int32_t max_queue;    /* octets: writes beyond are WEIR_EFULL; 0: 4 MiB */
-	int32_t max_unread;   /* octets kept for a data callback; 0: 64 KiB */
-	bool reuse_port;      /* listen: SO_REUSEPORT; -ENOTSUP where there is none */
-	bool v6_only;         /* listen: [::] does not take IPv4 */
+	int32_t backlog;    /* listen: 0 is the system's largest */
+	int32_t max_conns;  /* listen: accepted and alive; 0 or WEIR_OFF: no limit */
+	int32_t idle_ms;    /* idle limit of its streams; 0 or WEIR_OFF: none */
+	int32_t low, high;  /* octets: the marks of the queue; 0: 16 KiB and 64 KiB */
+	int32_t max_queue;  /* octets: writes beyond are WEIR_EFULL; 0: 4 MiB */
+	int32_t max_unread; /* octets kept for a data callback; 0: 64 KiB */
+	bool reuse_port;    /* listen: SO_REUSEPORT; -ENOTSUP where there is none */
+	bool v6_only;       /* listen: [::] does not take IPv4 */
 } weir_stream_opts;
 
 typedef struct weir_listener weir_listener;
@@ -371,7 +371,7 @@ typedef struct weir_listener weir_listener;
  * Returns 0, WEIR_EADDRESS, or -errno (-EADDRINUSE, -EACCES, -EMFILE …).
  */
 int weir_listen(weir_loop *loop, weir_listener **listener, const char *address,
-		const weir_stream_opts *opts, const weir_stream_ops *ops, void *arg);
+                const weir_stream_opts *opts, const weir_stream_ops *ops, void *arg);
 /* Stops listening. Streams that it accepted live on. */
 void weir_listener_close(weir_listener *listener);
 /* The address in the form weir_listen takes, into text; its length, or -ENOSPC. */
@@ -384,7 +384,7 @@ int weir_listener_address(const weir_listener *listener, char *text, size_t size
  * Writing is possible at once; it is sent after open.
  */
 int weir_connect(weir_loop *loop, weir_stream **stream, const char *address,
-		 const weir_stream_opts *opts, const weir_stream_ops *ops, void *arg);
+                 const weir_stream_opts *opts, const weir_stream_ops *ops, void *arg);
 
 /*
  * Makes a stream of a descriptor that you opened (a socket, pipe or terminal);
@@ -392,7 +392,7 @@ int weir_connect(weir_loop *loop, weir_stream **stream, const char *address,
  * -EBUSY (watched already).
  */
 int weir_adopt(weir_loop *loop, weir_stream **stream, int fd, const weir_stream_opts *opts,
-	       const weir_stream_ops *ops, void *arg);
+               const weir_stream_ops *ops, void *arg);
 
 /*
  * Writes. Returns how many octets are queued now (0: the kernel has them all),
@@ -414,7 +414,7 @@ typedef void weir_ref_fn(weir_stream *stream, int status, void *arg);
  * return, without a call. < 0: as weir_write.
  */
 int64_t weir_write_ref(weir_stream *stream, const void *data, size_t len, weir_ref_fn *done,
-		       void *arg);
+                       void *arg);
 
 /*
  * No more will be written: what is queued is sent, then the direction is closed.

@@ -143,7 +143,7 @@ void weir__wheel_run(weir_loop *loop)
 	int64_t now = loop->now / TICK;
 	while (loop->wheel.tick < now) {
 		int64_t tick = loop->wheel.count ? next_used(&loop->wheel, loop->wheel.tick + 1)
-						 : INT64_MAX;
+		                                 : INT64_MAX;
 		if (tick > now) {
 			loop->wheel.tick = now;
 			return;
@@ -154,7 +154,7 @@ void weir__wheel_run(weir_loop *loop)
 }
 
 static weir_stream *evictable_in(weir_loop *loop, const struct weir__owner *owner, unsigned slot,
-				 int64_t tick)
+                                 int64_t tick)
 {
 	int32_t next;
 	for (int32_t fd = loop->wheel.head[slot]; fd >= 0; fd = next) {

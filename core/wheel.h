@@ -24,9 +24,9 @@ struct weir__limit {
 };
 
 struct weir__wheel {
-	int64_t tick;                               /* looked at up to here, in ticks */
-	int32_t head[WEIR__WHEEL_SLOTS];            /* first descriptor, or -1 */
-	uint64_t used[WEIR__WHEEL_SLOTS / 64];      /* slots that hold something */
+	int64_t tick;                          /* looked at up to here, in ticks */
+	int32_t head[WEIR__WHEEL_SLOTS];       /* first descriptor, or -1 */
+	uint64_t used[WEIR__WHEEL_SLOTS / 64]; /* slots that hold something */
 	uint32_t count;
 };
 

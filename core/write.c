@@ -37,7 +37,7 @@ static int shut(weir_stream *s)
 {
 	const weir_transport *t = s->owner->transport;
 	return t && t->shutdown ? t->shutdown(s->source.fd, s->owner->transport_arg)
-				: weir__sys_shutdown(s->source.fd);
+	                        : weir__sys_shutdown(s->source.fd);
 }
 
 /* ---- limits ------------------------------------------------------------- */
@@ -138,8 +138,8 @@ static size_t send_pieces(weir_stream *s, const struct weir__vec *vec, int n)
 /* Closes our direction once all is sent. */
 static void shut_if_due(weir_stream *s)
 {
-	if (!weir__is(s, WEIR__FINISHING) || weir__is(s, WEIR__SHUT | WEIR__DOOMED) ||
-	    waiting(s) || weir_queued(s))
+	if (!weir__is(s, WEIR__FINISHING) || weir__is(s, WEIR__SHUT | WEIR__DOOMED) || waiting(s) ||
+	    weir_queued(s))
 		return;
 	int result = shut(s);
 	if (result == -EAGAIN) {
@@ -284,8 +284,7 @@ int64_t weir__stream_gather(weir_stream *s, const weir_str *pieces, int n)
 	return weir_queued(s);
 }
 
-int64_t weir_write_ref(weir_stream *s, const void *data, size_t len, weir_ref_fn *done,
-		       void *arg)
+int64_t weir_write_ref(weir_stream *s, const void *data, size_t len, weir_ref_fn *done, void *arg)
 {
 	weir_loop *loop = loop_of(s);
 	weir_str piece = {data, len};

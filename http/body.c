@@ -19,7 +19,7 @@
 
 enum line_state {
 	SIZE = WEIR__CHUNK_LINE,
-	BLANK,	    /* white space behind the size or a value: only ';' may follow */
+	BLANK,      /* white space behind the size or a value: only ';' may follow */
 	NAME_FIRST, /* behind ';' */
 	NAME,
 	NAME_BLANK,
@@ -51,31 +51,31 @@ static const uint8_t next_state[LINE_STATES - SIZE][LINE_OCTETS] = {
 	[BLANK - SIZE] = {[IS_BLANK] = BLANK, [IS_SEMICOLON] = NAME_FIRST},
 	[NAME_FIRST - SIZE] = {[IS_BLANK] = NAME_FIRST, [IS_TOKEN] = NAME},
 	[NAME - SIZE] = {[IS_CR] = LINE_LF,
-			 [IS_BLANK] = NAME_BLANK,
-			 [IS_SEMICOLON] = NAME_FIRST,
-			 [IS_EQUALS] = VALUE_FIRST,
-			 [IS_TOKEN] = NAME},
+                         [IS_BLANK] = NAME_BLANK,
+                         [IS_SEMICOLON] = NAME_FIRST,
+                         [IS_EQUALS] = VALUE_FIRST,
+                         [IS_TOKEN] = NAME},
 	[NAME_BLANK - SIZE] =
 		{[IS_BLANK] = NAME_BLANK, [IS_SEMICOLON] = NAME_FIRST, [IS_EQUALS] = VALUE_FIRST},
 	[VALUE_FIRST - SIZE] = {[IS_BLANK] = VALUE_FIRST, [IS_QUOTE] = QUOTED, [IS_TOKEN] = VALUE},
 	[VALUE - SIZE] = {[IS_CR] = LINE_LF,
-			  [IS_BLANK] = BLANK,
-			  [IS_SEMICOLON] = NAME_FIRST,
-			  [IS_TOKEN] = VALUE},
+                          [IS_BLANK] = BLANK,
+                          [IS_SEMICOLON] = NAME_FIRST,
+                          [IS_TOKEN] = VALUE},
 	[QUOTED - SIZE] = {[IS_BLANK] = QUOTED,
-			   [IS_SEMICOLON] = QUOTED,
-			   [IS_EQUALS] = QUOTED,
-			   [IS_QUOTE] = QUOTE_END,
-			   [IS_ESCAPE] = QUOTED_PAIR,
-			   [IS_TOKEN] = QUOTED,
-			   [IS_TEXT] = QUOTED},
+                           [IS_SEMICOLON] = QUOTED,
+                           [IS_EQUALS] = QUOTED,
+                           [IS_QUOTE] = QUOTE_END,
+                           [IS_ESCAPE] = QUOTED_PAIR,
+                           [IS_TOKEN] = QUOTED,
+                           [IS_TEXT] = QUOTED},
 	[QUOTED_PAIR - SIZE] = {[IS_BLANK] = QUOTED,
-				[IS_SEMICOLON] = QUOTED,
-				[IS_EQUALS] = QUOTED,
-				[IS_QUOTE] = QUOTED,
-				[IS_ESCAPE] = QUOTED,
-				[IS_TOKEN] = QUOTED,
-				[IS_TEXT] = QUOTED},
+                                [IS_SEMICOLON] = QUOTED,
+                                [IS_EQUALS] = QUOTED,
+                                [IS_QUOTE] = QUOTED,
+                                [IS_ESCAPE] = QUOTED,
+                                [IS_TOKEN] = QUOTED,
+                                [IS_TEXT] = QUOTED},
 	[QUOTE_END - SIZE] = {[IS_CR] = LINE_LF, [IS_BLANK] = BLANK, [IS_SEMICOLON] = NAME_FIRST},
 };
 
@@ -186,7 +186,7 @@ static weir_event done(weir_parser *p)
 
 /* What there is of the content in data[at..len), which is not empty. */
 static weir_event content(weir_parser *p, uint32_t at, uint32_t len, size_t *used,
-			  weir_slice *piece)
+                          weir_slice *piece)
 {
 	const uint32_t here = len - at;
 	const uint32_t n = p->left < here ? (uint32_t)p->left : here;
@@ -208,7 +208,7 @@ static uint32_t most_trailers(const weir_parser *p)
 
 /* The trailer section begins at `at`; slices of it are made slices of data. */
 static weir_event trailer_section(weir_parser *p, const uint8_t *data, uint32_t at, uint32_t len,
-				  size_t *used)
+                                  size_t *used)
 {
 	const uint32_t most = weir__limit(p->limits->trailer, WEIR__DEFAULT_TRAILER);
 	const uint32_t here = len - at;
@@ -233,7 +233,7 @@ static weir_event trailer_section(weir_parser *p, const uint8_t *data, uint32_t 
 }
 
 weir_event weir__body(weir_parser *p, const uint8_t *data, size_t len, size_t *used,
-		      weir_slice *piece)
+                      weir_slice *piece)
 {
 	const uint32_t end = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
 	uint32_t at = 0;

@@ -120,7 +120,7 @@ static bool answer_method(struct weir_req *req)
 	if (req->server->opts.methods & WEIR_METHOD_BIT(method))
 		return false;
 	if (weir__reply_own(req, method == WEIR_METHOD_OTHER ? 501 : 405, NULL,
-			    method != WEIR_METHOD_OTHER) < 0)
+	                    method != WEIR_METHOD_OTHER) < 0)
 		weir__stream_doom(req->stream, -ENOMEM);
 	return true;
 }

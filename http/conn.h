@@ -40,8 +40,8 @@ enum weir__reading {
 
 /* Where the reply is. */
 enum weir__writing {
-	WEIR__WRITE_NONE,    /* not begun */
-	WEIR__WRITE_LENGTH,  /* reply_left octets are to come */
+	WEIR__WRITE_NONE,   /* not begun */
+	WEIR__WRITE_LENGTH, /* reply_left octets are to come */
 	WEIR__WRITE_CHUNKED,
 	WEIR__WRITE_REST,    /* up to the end of the connection */
 	WEIR__WRITE_NOTHING, /* to HEAD, or 204, or 304: what is written is left out */
@@ -72,43 +72,43 @@ struct weir_server {
 	struct weir__owner *owner; /* of its listeners and connections */
 	weir_server_opts opts;     /* with the defaults filled in */
 	weir_limits limits;
-	struct weir__pool pool;    /* of exchanges */
+	struct weir__pool pool; /* of exchanges */
 	struct weir__date date;
-	struct weir_req *reqs;     /* all exchanges alive */
-	weir_field *fields;        /* opts.max_fields of them, for a head read in one call … */
-	weir_field *trailers;      /* … and for a trailer section */
-	char *spare;               /* the last block that fields of a reply were collected in */
+	struct weir_req *reqs; /* all exchanges alive */
+	weir_field *fields;    /* opts.max_fields of them, for a head read in one call … */
+	weir_field *trailers;  /* … and for a trailer section */
+	char *spare;           /* the last block that fields of a reply were collected in */
 	uint32_t spare_cap;
 	weir_timer grace;
 	int64_t grace_due;
-	int64_t body_need;         /* octets that must come in a window of body_ms */
-	int64_t write_need;        /* octets that must be taken in one of write_ms */
+	int64_t body_need;  /* octets that must come in a window of body_ms */
+	int64_t write_need; /* octets that must be taken in one of write_ms */
 	bool draining, freed;
-	char allow[72];            /* the methods, as a list */
+	char allow[72]; /* the methods, as a list */
 };
 
 struct weir_req {
 	weir_parser parser;
-	weir_stream *stream;       /* NULL: it has left */
+	weir_stream *stream; /* NULL: it has left */
 	struct weir_server *server;
 	struct weir_req *next, **link;
 	const weir_req_ops *ops;
 	void *arg;
-	const char *head;          /* the head's octets: where they were read, or in `kept` */
-	weir_field *fields;        /* of the head: the server's, or in `kept` */
-	char *kept;                /* one block with the fields and octets of the head */
-	weir_field *parts;         /* the fields of a section that is not complete yet */
-	char *added;               /* fields of the reply to come, as text */
+	const char *head;   /* the head's octets: where they were read, or in `kept` */
+	weir_field *fields; /* of the head: the server's, or in `kept` */
+	char *kept;         /* one block with the fields and octets of the head */
+	weir_field *parts;  /* the fields of a section that is not complete yet */
+	char *added;        /* fields of the reply to come, as text */
 	weir_task task;
-	int64_t length;            /* Content-Length of the request; -1: chunked */
-	int64_t reply_left;        /* WRITE_LENGTH: see there; DROP, LINGER: octets still dropped */
-	int64_t owed;              /* queued when the write window began, and since */
+	int64_t length;     /* Content-Length of the request; -1: chunked */
+	int64_t reply_left; /* WRITE_LENGTH: see there; DROP, LINGER: octets still dropped */
+	int64_t owed;       /* queued when the write window began, and since */
 	uint32_t read_due, write_due; /* low 32 bits of the loop's ms */
 	uint32_t head_len;
-	uint32_t seen;             /* octets of an incomplete section that were looked at */
-	uint32_t came;             /* octets of the body in this window */
-	uint32_t ready;            /* content in front of what is unread: parsed, not taken */
-	uint32_t peer;             /* after the stream has left: its peer */
+	uint32_t seen;  /* octets of an incomplete section that were looked at */
+	uint32_t came;  /* octets of the body in this window */
+	uint32_t ready; /* content in front of what is unread: parsed, not taken */
+	uint32_t peer;  /* after the stream has left: its peer */
 	uint16_t port;
 	uint16_t nfields, parts_cap;
 	uint16_t added_len, added_cap;

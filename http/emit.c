@@ -42,7 +42,7 @@ static struct day civil(int64_t days)
 	const unsigned month = (from_march + 2) % 12;
 
 	return (struct day){era * 400 + year + (month < 2), month,
-			    in_year - (153 * from_march + 2) / 5 + 1};
+	                    in_year - (153 * from_march + 2) / 5 + 1};
 }
 
 void weir__date_format(int64_t seconds, char text[WEIR__DATE_LEN])
@@ -133,7 +133,7 @@ static char *content_type(char *out, const char *type, size_t len)
 }
 
 size_t weir__emit_head(char *out, const struct weir__date *date,
-		       const struct weir__reply_head *head)
+                       const struct weir__reply_head *head)
 {
 	char *at = status_and_date(out, date, head->status);
 
@@ -183,7 +183,7 @@ bool weir__is_value(const char *value)
 static bool is_ours(const char *name)
 {
 	static const char *const ours[] = {"content-length", "transfer-encoding", "connection",
-					   "date"};
+	                                   "date"};
 	const size_t len = strlen(name);
 
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)

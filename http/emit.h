@@ -10,11 +10,11 @@
 #include "http/weir_http.h"
 
 enum {
-	WEIR__DATE_LEN = 29,    /* "Sun, 06 Nov 1994 08:49:37 GMT" */
-	WEIR__OK_LEN = 17,      /* "HTTP/1.1 200 OK\r\n" */
+	WEIR__DATE_LEN = 29,      /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+	WEIR__OK_LEN = 17,        /* "HTTP/1.1 200 OK\r\n" */
 	WEIR__DATE_LINE_LEN = 37, /* "Date: …\r\n" */
-	WEIR__TYPE_MAX = 128,   /* a longer Content-Type goes the way of other fields */
-	WEIR__HEAD_ROOM = 512   /* what weir__emit_head may write */
+	WEIR__TYPE_MAX = 128,     /* a longer Content-Type goes the way of other fields */
+	WEIR__HEAD_ROOM = 512     /* what weir__emit_head may write */
 };
 
 /* The beginning of every 200 of this second. */
@@ -32,9 +32,9 @@ void weir__date_format(int64_t seconds, char text[WEIR__DATE_LEN]);
 enum weir__persist { WEIR__PERSIST_SILENT, WEIR__PERSIST_KEEP, WEIR__PERSIST_CLOSE };
 
 struct weir__reply_head {
-	int64_t length;           /* Content-Length; < 0: none */
-	const char *type;         /* NULL: none */
-	size_t type_len;          /* <= WEIR__TYPE_MAX */
+	int64_t length;   /* Content-Length; < 0: none */
+	const char *type; /* NULL: none */
+	size_t type_len;  /* <= WEIR__TYPE_MAX */
 	int status;
 	bool chunked;
 	enum weir__persist persist;
@@ -45,14 +45,13 @@ struct weir__reply_head {
  * of the application may follow. Returns how many octets.
  */
 size_t weir__emit_head(char *out, const struct weir__date *date,
-		       const struct weir__reply_head *head);
+                       const struct weir__reply_head *head);
 
 /* Writes just a status line. */
 size_t weir__emit_status(char *out, int status);
 
 /* Writes the line that begins a chunk of len > 0 octets: at most 18. */
 size_t weir__emit_chunk_line(char *out, uint64_t len);
-
 
 /* May an application add this field: good octets, and none that the library makes itself? */
 bool weir__is_field(const char *name, const char *value);

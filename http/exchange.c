@@ -20,7 +20,7 @@ void weir__req_await(struct weir_req *req)
 	const weir_server *server = req->server;
 
 	weir_parser_init(&req->parser, &server->limits, server->fields,
-			 (uint16_t)server->opts.max_fields);
+	                 (uint16_t)server->opts.max_fields);
 	req->reading = WEIR__READ_HEAD;
 	req->writing = WEIR__WRITE_NONE;
 	req->flags &= WEIR__WRITE_DUE;
@@ -60,7 +60,7 @@ void weir__req_strip(struct weir_req *req)
 {
 	if (req->kept)
 		weir__mem_free(memory(req->server), req->kept,
-			       req->nfields * sizeof *req->fields + req->head_len);
+		               req->nfields * sizeof *req->fields + req->head_len);
 	if (req->parts)
 		weir__req_drop_parts(req);
 	if (req->added)

@@ -14,7 +14,7 @@ static bool same_anyhow(const uint8_t *octets, const char *text, size_t n)
 }
 
 uint32_t weir__field_find(const void *data, const weir_field *fields, uint32_t n, const char *name,
-			  uint32_t from)
+                          uint32_t from)
 {
 	const size_t len = strlen(name);
 
@@ -62,7 +62,7 @@ bool weir__list_next(const void *data, weir_slice *list, weir_slice *item)
 }
 
 bool weir__field_lists(const void *data, const weir_field *fields, uint32_t n, const char *name,
-		       const char *token)
+                       const char *token)
 {
 	const size_t len = strlen(token);
 	uint32_t i = 0;

@@ -27,7 +27,7 @@ static inline bool weir__same(const uint8_t *octets, const char *text, size_t n)
  * case; n when there is none. Ask again with the index + 1 for the next.
  */
 uint32_t weir__field_find(const void *data, const weir_field *fields, uint32_t n, const char *name,
-			  uint32_t from);
+                          uint32_t from);
 
 /*
  * Takes the next element off the front of a comma list, without the white space
@@ -38,7 +38,7 @@ bool weir__list_next(const void *data, weir_slice *list, weir_slice *item);
 
 /* Does the list over all lines of this name hold the token, in whatever case? */
 bool weir__field_lists(const void *data, const weir_field *fields, uint32_t n, const char *name,
-		       const char *token);
+                       const char *token);
 
 /* What a request target is made of; a part that is not there has length 0. */
 struct weir__target {

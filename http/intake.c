@@ -37,7 +37,7 @@ bool weir__take_room(struct weir_req *req, weir_field *shared, uint16_t most, si
 	if (need <= req->parts_cap)
 		return true;
 	bigger = weir__mem_resize(memory(req->server), req->parts, req->parts_cap * sizeof *bigger,
-				  need * sizeof *bigger);
+	                          need * sizeof *bigger);
 	if (!bigger)
 		return false;
 	req->parser.fields = req->parts = bigger;

@@ -25,7 +25,7 @@ enum { MOST_EMPTY_LINES = 4 };
 static const weir_limits no_limits;
 
 void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fields,
-		      uint16_t max_fields)
+                      uint16_t max_fields)
 {
 	*p = (weir_parser){
 		.limits = limits ? limits : &no_limits,
@@ -53,7 +53,7 @@ static weir_event stall(weir_parser *p, enum weir__parse_state state, uint32_t p
 /* ---- the request line ---- */
 
 static weir_method method_if(const uint8_t *octets, const char *name, size_t len,
-			     weir_method method)
+                             weir_method method)
 {
 	return memcmp(octets, name, len) ? WEIR_METHOD_OTHER : method;
 }
@@ -153,7 +153,7 @@ static weir_refusal check_version(const uint8_t *octets, uint32_t len)
 
 	for (uint32_t i = 0; i < len && i < sizeof form - 1; i++) {
 		if (form[i] == '0' ? octets[i] >= '0' && octets[i] <= '9'
-				   : octets[i] == (uint8_t)form[i])
+		                   : octets[i] == (uint8_t)form[i])
 			continue;
 		if (i == 9)
 			return WEIR_BAD_LINE_END;

@@ -37,8 +37,8 @@ enum weir__seen {
 	WEIR__HOST_BAD = 2,
 	WEIR__LENGTH = 4,
 	WEIR__LENGTH_BAD = 8,
-	WEIR__CODED = 0x10,	 /* there is a Transfer-Encoding */
-	WEIR__CHUNKED = 0x20,	 /* its last coding so far is chunked */
+	WEIR__CODED = 0x10,      /* there is a Transfer-Encoding */
+	WEIR__CHUNKED = 0x20,    /* its last coding so far is chunked */
 	WEIR__CODED_MORE = 0x40, /* another coding came before */
 	WEIR__CODED_BAD = 0x80,
 	WEIR__CLOSE = 0x100,
@@ -100,6 +100,6 @@ weir_method weir__method(const uint8_t *octets, uint32_t len);
 
 /* Everything behind the head. */
 weir_event weir__body(weir_parser *p, const uint8_t *data, size_t len, size_t *used,
-		      weir_slice *piece);
+                      weir_slice *piece);
 
 #endif

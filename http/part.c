@@ -83,7 +83,7 @@ void weir__req_part(struct weir_req *req)
 	const bool client_closes = !(req->parser.flags & WEIR_KEEP);
 	const bool nothing_comes =
 		weir__conn_at_eof(stream) || (client_closes && req->reading == WEIR__READ_WHOLE &&
-					      !weir__req_is(req, WEIR__BEHIND));
+	                                      !weir__req_is(req, WEIR__BEHIND));
 
 	linger(req);
 	if (nothing_comes)

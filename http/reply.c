@@ -211,7 +211,7 @@ static void set_persist(struct weir_req *req, struct weir__reply_head *head, boo
 
 /* Sends a head, and a body or the beginning of one. */
 static int64_t put_head(struct weir_req *req, const struct weir__reply_head *head, weir_str body,
-			bool gather)
+                        bool gather)
 {
 	weir_server *server = req->server;
 	char text[WEIR__HEAD_ROOM];
@@ -321,7 +321,7 @@ int64_t weir_reply(weir_req *req, int status, const char *type, const void *body
 	head.length = announced(status, (int64_t)len);
 	set_persist(req, &head, is_last(req, true));
 	result = put_head(req, &head, content,
-			  weir__req_is(req, WEIR__BUSY) && weir__req_is(req, WEIR__BEHIND));
+	                  weir__req_is(req, WEIR__BUSY) && weir__req_is(req, WEIR__BEHIND));
 	if (result < 0) {
 		/* No memory for what the kernel did not take: the reply is lost, and
 		   with it the connection. An application need not look. */

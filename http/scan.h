@@ -98,8 +98,8 @@ static inline uint64_t weir__not_value(uint64_t word)
 static inline uint64_t weir__not_target(uint64_t word)
 {
 	return weir__true(weir__below(word, 0x21) | weir__equal(word, 0x7f) |
-				  weir__equal(word, '#'),
-			  word) |
+	                          weir__equal(word, '#'),
+	                  word) |
 	       (word & WEIR__HIGH);
 }
 
@@ -122,7 +122,7 @@ static inline uint64_t weir__not_word(uint64_t word)
 
 /* The first octet from `at` on, below `end`, that is not of these kinds. */
 static inline uint32_t weir__scan_few(const uint8_t *data, uint32_t at, uint32_t end,
-				      unsigned kinds)
+                                      unsigned kinds)
 {
 	while (at < end && weir__is(data[at], kinds))
 		at++;

@@ -15,9 +15,9 @@
 
 enum {
 	DEFAULT_METHODS = WEIR_METHOD_BIT(WEIR_GET) | WEIR_METHOD_BIT(WEIR_HEAD) |
-			  WEIR_METHOD_BIT(WEIR_POST) | WEIR_METHOD_BIT(WEIR_PUT) |
-			  WEIR_METHOD_BIT(WEIR_DELETE) | WEIR_METHOD_BIT(WEIR_PATCH) |
-			  WEIR_METHOD_BIT(WEIR_OPTIONS),
+	                  WEIR_METHOD_BIT(WEIR_POST) | WEIR_METHOD_BIT(WEIR_PUT) |
+	                  WEIR_METHOD_BIT(WEIR_DELETE) | WEIR_METHOD_BIT(WEIR_PATCH) |
+	                  WEIR_METHOD_BIT(WEIR_OPTIONS),
 	ALL_METHODS = WEIR_METHOD_BIT(WEIR_PATCH + 1) - 1
 };
 
@@ -203,7 +203,7 @@ static void destroy(weir_server *server)
 	weir__tenant_remove(&server->tenant);
 	weir__pool_free(&server->pool);
 	weir__mem_free(mem, server->fields,
-		       (size_t)server->opts.max_fields * sizeof *server->fields);
+	               (size_t)server->opts.max_fields * sizeof *server->fields);
 	weir__mem_free(mem, server->trailers, WEIR__TRAILERS * sizeof *server->trailers);
 	weir__mem_free(mem, server->spare, server->spare_cap);
 	weir__owner_put(server->owner);

@@ -165,7 +165,7 @@ static uint32_t behind_scheme(const uint8_t *octets, uint32_t len)
 	if (!is_alpha(octets[0]))
 		return 0;
 	while (at < len && (is_alpha(octets[at]) || is_digit(octets[at]) || octets[at] == '+' ||
-			    octets[at] == '-' || octets[at] == '.'))
+	                    octets[at] == '-' || octets[at] == '.'))
 		at++;
 	return len - at > 3 && !memcmp(octets + at, "://", 3) ? at + 3 : 0;
 }
@@ -212,8 +212,8 @@ void weir__target_split(const void *data, weir_slice target, struct weir__target
 	const uint32_t begin = local ? 0 : behind_scheme(octets, target.len);
 	const bool whole = !local && begin == 0;
 	const uint32_t path = local   ? 0
-			      : whole ? target.len
-				      : authority_end(octets, begin, target.len);
+	                      : whole ? target.len
+	                              : authority_end(octets, begin, target.len);
 	const uint8_t *mark = whole ? NULL : memchr(octets + path, '?', target.len - path);
 	const uint32_t path_end = mark ? (uint32_t)(mark - octets) : target.len;
 	const uint32_t query = mark ? path_end + 1 : target.len;

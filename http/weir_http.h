@@ -64,11 +64,7 @@ typedef enum weir_event {
 } weir_event;
 
 /* How the end of the body is found (RFC 9112 section 6.3). */
-typedef enum weir_framing {
-	WEIR_NO_BODY,
-	WEIR_LENGTH,
-	WEIR_CHUNKED
-} weir_framing;
+typedef enum weir_framing { WEIR_NO_BODY, WEIR_LENGTH, WEIR_CHUNKED } weir_framing;
 
 /*
  * Why a message is refused. weir_refusal_status gives the status to answer
@@ -76,33 +72,33 @@ typedef enum weir_framing {
  */
 typedef enum weir_refusal {
 	WEIR_OK,
-	WEIR_BAD_EMPTY_LINES,    /* more than 4 empty lines before the request (RFC 9112 2.2) */
-	WEIR_BAD_LINE_END,       /* a CR or LF that is not part of CRLF (RFC 9112 2.2) */
-	WEIR_BAD_OCTET,          /* a control octet or NUL in the head (RFC 9110 5.5) */
-	WEIR_BAD_REQUEST_LINE,   /* not exactly method SP target SP version (RFC 9112 3) */
-	WEIR_BAD_METHOD,         /* the method is not a token (RFC 9110 9.1) */
-	WEIR_BAD_TARGET,         /* octets outside 0x21-0x7E, or '#' (RFC 9112 3.2) */
-	WEIR_BAD_TARGET_FORM,    /* the form of the target does not suit the method (RFC 9112 3.2) */
-	WEIR_BAD_VERSION,        /* not HTTP/D.D (RFC 9112 2.3) */
-	WEIR_BAD_MAJOR,          /* a major version other than 1: 505 (RFC 9110 15.6.6) */
-	WEIR_BAD_FIELD_NAME,     /* empty, not a token, or white space before the colon (RFC 9112 5.1) */
-	WEIR_BAD_FIELD_LINE,     /* no colon (RFC 9112 5) */
-	WEIR_BAD_FOLDING,        /* a line that begins with white space (RFC 9112 5.2) */
-	WEIR_BAD_HOST,           /* missing in 1.1, repeated, or not uri-host[:port] (RFC 9112 3.2) */
-	WEIR_BAD_LENGTH,         /* Content-Length not 1*DIGIT up to 2^63-1, or repeated (RFC 9110 8.6) */
-	WEIR_BAD_CODING,         /* Transfer-Encoding does not end in chunked, or chunked twice (RFC 9112 6.1) */
+	WEIR_BAD_EMPTY_LINES,  /* more than 4 empty lines before the request (RFC 9112 2.2) */
+	WEIR_BAD_LINE_END,     /* a CR or LF that is not part of CRLF (RFC 9112 2.2) */
+	WEIR_BAD_OCTET,        /* a control octet or NUL in the head (RFC 9110 5.5) */
+	WEIR_BAD_REQUEST_LINE, /* not exactly method SP target SP version (RFC 9112 3) */
+	WEIR_BAD_METHOD,       /* the method is not a token (RFC 9110 9.1) */
+	WEIR_BAD_TARGET,       /* octets outside 0x21-0x7E, or '#' (RFC 9112 3.2) */
+	WEIR_BAD_TARGET_FORM,  /* the form of the target does not suit the method (RFC 9112 3.2) */
+	WEIR_BAD_VERSION,      /* not HTTP/D.D (RFC 9112 2.3) */
+	WEIR_BAD_MAJOR,        /* a major version other than 1: 505 (RFC 9110 15.6.6) */
+	WEIR_BAD_FIELD_NAME, /* empty, not a token, or white space before the colon (RFC 9112 5.1) */
+	WEIR_BAD_FIELD_LINE, /* no colon (RFC 9112 5) */
+	WEIR_BAD_FOLDING,    /* a line that begins with white space (RFC 9112 5.2) */
+	WEIR_BAD_HOST,       /* missing in 1.1, repeated, or not uri-host[:port] (RFC 9112 3.2) */
+	WEIR_BAD_LENGTH, /* Content-Length not 1*DIGIT up to 2^63-1, or repeated (RFC 9110 8.6) */
+	WEIR_BAD_CODING, /* Transfer-Encoding does not end in chunked, or chunked twice (RFC 9112 6.1) */
 	WEIR_BAD_CODING_UNKNOWN, /* other codings before chunked: 501 (RFC 9112 6.1) */
-	WEIR_BAD_FRAMING,        /* Transfer-Encoding with Content-Length, or in HTTP/1.0 (RFC 9112 6.1) */
-	WEIR_BAD_CHUNK,          /* a chunk line against the grammar (RFC 9112 7.1) */
-	WEIR_BAD_CHUNK_END,      /* octets after chunk data other than CRLF (RFC 9112 7.1) */
-	WEIR_BAD_CHUNK_LINE,     /* a chunk line, or all extensions, longer than allowed (RFC 9112 7.1.1) */
-	WEIR_BAD_EXPECT,         /* an expectation other than 100-continue: 417 (RFC 9110 10.1.1) */
-	WEIR_BIG_TARGET,         /* the target is longer than the limit: 414 */
-	WEIR_BIG_HEAD,           /* the head is longer than the limit, or the method than 65535: 431 */
-	WEIR_BIG_FIELDS,         /* more fields than the limit: 431 */
-	WEIR_BIG_BODY,           /* the body is longer than the limit: 413 */
-	WEIR_BIG_TRAILERS,       /* the trailer section is longer than the limit: 431 */
-	WEIR_REFUSALS            /* how many there are */
+	WEIR_BAD_FRAMING, /* Transfer-Encoding with Content-Length, or in HTTP/1.0 (RFC 9112 6.1) */
+	WEIR_BAD_CHUNK,   /* a chunk line against the grammar (RFC 9112 7.1) */
+	WEIR_BAD_CHUNK_END, /* octets after chunk data other than CRLF (RFC 9112 7.1) */
+	WEIR_BAD_CHUNK_LINE, /* a chunk line, or all extensions, longer than allowed (RFC 9112 7.1.1) */
+	WEIR_BAD_EXPECT,     /* an expectation other than 100-continue: 417 (RFC 9110 10.1.1) */
+	WEIR_BIG_TARGET,     /* the target is longer than the limit: 414 */
+	WEIR_BIG_HEAD,       /* the head is longer than the limit, or the method than 65535: 431 */
+	WEIR_BIG_FIELDS,     /* more fields than the limit: 431 */
+	WEIR_BIG_BODY,       /* the body is longer than the limit: 413 */
+	WEIR_BIG_TRAILERS, /* the trailer section is longer than the limit: 431 */
+	WEIR_REFUSALS      /* how many there are */
 } weir_refusal;
 
 int weir_refusal_status(weir_refusal why);
@@ -110,14 +106,14 @@ const char *weir_refusal_text(weir_refusal why);
 
 /* What a message may cost. A zeroed one is all defaults. */
 typedef struct weir_limits {
-	uint64_t body;        /* octets of content; 0: 2^63-1 (the server has its own default) */
-	uint32_t head;        /* octets of the head with all its empty lines; 0: 32 KiB */
-	uint32_t target;      /* octets of the request target; 0: 8 KiB */
-	uint32_t chunk_line;  /* octets of one chunk line; 0: 1 KiB */
-	uint32_t chunk_ext;   /* octets of all chunk extensions of a message; 0: 16 KiB */
-	uint32_t trailer;     /* octets of the trailer section; 0: 16 KiB */
-	uint16_t fields;      /* field lines in a head; 0: 100 */
-	uint16_t trailers;    /* field lines in a trailer section; 0: 64 */
+	uint64_t body;       /* octets of content; 0: 2^63-1 (the server has its own default) */
+	uint32_t head;       /* octets of the head with all its empty lines; 0: 32 KiB */
+	uint32_t target;     /* octets of the request target; 0: 8 KiB */
+	uint32_t chunk_line; /* octets of one chunk line; 0: 1 KiB */
+	uint32_t chunk_ext;  /* octets of all chunk extensions of a message; 0: 16 KiB */
+	uint32_t trailer;    /* octets of the trailer section; 0: 16 KiB */
+	uint16_t fields;     /* field lines in a head; 0: 100 */
+	uint16_t trailers;   /* field lines in a trailer section; 0: 64 */
 } weir_limits;
 
 /*
@@ -149,8 +145,8 @@ typedef struct weir_parser {
 enum {
 	WEIR_KEEP = 1,            /* the connection may live on after this message (RFC 9112 9.3) */
 	WEIR_EXPECT_CONTINUE = 2, /* Expect: 100-continue, in 1.1, with a body to come */
-	WEIR_UPGRADE = 4,         /* Connection names upgrade, and there is an Upgrade field, in 1.1 */
-	WEIR_ABSOLUTE = 8         /* the target has a scheme and authority */
+	WEIR_UPGRADE = 4, /* Connection names upgrade, and there is an Upgrade field, in 1.1 */
+	WEIR_ABSOLUTE = 8 /* the target has a scheme and authority */
 };
 
 /*
@@ -159,7 +155,7 @@ enum {
  * there is room for is refused as WEIR_BIG_FIELDS.
  */
 void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fields,
-		      uint16_t max_fields);
+                      uint16_t max_fields);
 
 /*
  * Looks at data[0..len) and says what comes next. *used is how many octets from
@@ -181,7 +177,7 @@ void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fie
  * or beyond data + len is read. Nothing is allocated. Linear in len.
  */
 weir_event weir_parse(weir_parser *p, const void *data, size_t len, size_t *used,
-		      weir_slice *piece);
+                      weir_slice *piece);
 
 /* ---- server ------------------------------------------------------------- */
 
@@ -198,7 +194,7 @@ typedef void weir_handler(weir_req *req, void *arg);
 
 /* A zeroed one is all defaults. WEIR_OFF switches a limit off where it says so. */
 typedef struct weir_server_opts {
-	weir_handler *request;      /* required */
+	weir_handler *request; /* required */
 	void *arg;
 	/*
 	 * Asked when a client waits for 100 Continue: return true to let the body
@@ -207,22 +203,25 @@ typedef struct weir_server_opts {
 	 * body.
 	 */
 	bool (*expect)(weir_req *req, void *arg);
-	uint32_t methods;           /* WEIR_METHOD_BITs handed to the handler; 0: GET HEAD POST PUT
-	                               DELETE PATCH OPTIONS. Others known: 405 with Allow; unknown: 501 */
-	int32_t max_head;           /* octets; 0: 32 KiB (431) */
-	int32_t max_fields;         /* 0: 100 (431) */
-	int32_t max_target;         /* octets; 0: 8 KiB (414) */
-	int64_t max_body;           /* octets; 0: 1 GiB; WEIR_OFF: none (413) */
-	int32_t max_conns;          /* of all its listeners; 0: 16384; WEIR_OFF: none */
-	int32_t max_requests;       /* per connection, up to 65534; 0 or WEIR_OFF: none */
-	int32_t head_ms;            /* for the head, from accept or its first octet; 0: 10 s (408) */
-	int32_t idle_ms;            /* between requests; 0: 75 s */
-	int32_t body_ms;            /* window in which body_rate must be kept; 0: 10 s (408) */
-	int32_t write_ms;           /* window in which write_rate must be kept; 0: 10 s */
-	int32_t body_rate;          /* octets a second that a client must send, and */
-	int32_t write_rate;         /* that it must take; 0: 100; WEIR_OFF: one octet a window */
-	int32_t low, high;          /* octets: marks of a reply's queue; 0: 16 and 64 KiB */
-	int32_t max_queue;          /* octets; 0: 4 MiB */
+	/*
+	 * WEIR_METHOD_BITs of those handed to the handler; 0: GET HEAD POST PUT
+	 * DELETE PATCH OPTIONS. Other known ones get 405 with Allow, unknown ones 501.
+	 */
+	uint32_t methods;
+	int32_t max_head;     /* octets; 0: 32 KiB (431) */
+	int32_t max_fields;   /* 0: 100 (431) */
+	int32_t max_target;   /* octets; 0: 8 KiB (414) */
+	int64_t max_body;     /* octets; 0: 1 GiB; WEIR_OFF: none (413) */
+	int32_t max_conns;    /* of all its listeners; 0: 16384; WEIR_OFF: none */
+	int32_t max_requests; /* per connection, up to 65534; 0 or WEIR_OFF: none */
+	int32_t head_ms;      /* for the head, from accept or its first octet; 0: 10 s (408) */
+	int32_t idle_ms;      /* between requests; 0: 75 s */
+	int32_t body_ms;      /* window in which body_rate must be kept; 0: 10 s (408) */
+	int32_t write_ms;     /* window in which write_rate must be kept; 0: 10 s */
+	int32_t body_rate;    /* octets a second that a client must send, and */
+	int32_t write_rate;   /* that it must take; 0: 100; WEIR_OFF: one octet a window */
+	int32_t low, high;    /* octets: marks of a reply's queue; 0: 16 and 64 KiB */
+	int32_t max_queue;    /* octets; 0: 4 MiB */
 	const weir_transport *transport; /* NULL: plain sockets */
 	void *transport_arg;
 } weir_server_opts;

@@ -17,7 +17,7 @@ static void the_name_is_one_of_four(void **state)
 
 	(void)state;
 	assert_true(strcmp(name, "epoll") == 0 || strcmp(name, "kqueue") == 0 ||
-		    strcmp(name, "devpoll") == 0 || strcmp(name, "select") == 0);
+	            strcmp(name, "devpoll") == 0 || strcmp(name, "select") == 0);
 }
 
 static void the_limit_leaves_room(void **state)

@@ -11,7 +11,7 @@
 /* What a child works with; it answers by its exit status, 0 for "as expected". */
 struct scene {
 	struct bed *b;
-	int fd;	  /* in the parent's set, ready */
+	int fd;   /* in the parent's set, ready */
 	int peer; /* the other end */
 };
 

@@ -1418,7 +1418,7 @@ static int ask_by_name(void *arg)
 	(void)setenv("LISTEN_PID", p->pid != NULL ? p->pid : own, 1);
 	(void)(p->fds != NULL ? setenv("LISTEN_FDS", p->fds, 1) : unsetenv("LISTEN_FDS"));
 	(void)(p->names != NULL ? setenv("LISTEN_FDNAMES", p->names, 1)
-				: unsetenv("LISTEN_FDNAMES"));
+	                        : unsetenv("LISTEN_FDNAMES"));
 
 	int found = weir__sys_inherit_named(p->ask, strlen(p->ask));
 

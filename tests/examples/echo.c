@@ -57,7 +57,7 @@ static void echo_gone(weir_req *req, int why, void *arg)
 }
 
 static const weir_req_ops echo_ops = {
-    .data = echo_data, .end = echo_end, .drain = echo_drain, .gone = echo_gone};
+	.data = echo_data, .end = echo_end, .drain = echo_drain, .gone = echo_gone};
 
 static bool echo_begin(weir_req *req)
 {
@@ -87,7 +87,7 @@ static void echo_nothing(weir_req *req, void *arg)
 static void echo(weir_req *req)
 {
 	static const weir_req_ops ops = {
-	    .data = echo_first, .end = echo_nothing, .gone = echo_gone};
+		.data = echo_first, .end = echo_nothing, .gone = echo_gone};
 
 	weir_req_on(req, &ops, NULL);
 }
@@ -223,11 +223,15 @@ static bool number(const char *text, int64_t most, int64_t *value)
 static bool set(weir_server_opts *opts, const char *text)
 {
 	const struct setting settings[] = {
-	    {"head-ms", &opts->head_ms},       {"idle-ms", &opts->idle_ms},
-	    {"body-ms", &opts->body_ms},       {"write-ms", &opts->write_ms},
-	    {"max-head", &opts->max_head},     {"max-fields", &opts->max_fields},
-	    {"max-target", &opts->max_target}, {"max-conns", &opts->max_conns},
-	    {"max-body", NULL},
+		{"head-ms", &opts->head_ms},
+		{"idle-ms", &opts->idle_ms},
+		{"body-ms", &opts->body_ms},
+		{"write-ms", &opts->write_ms},
+		{"max-head", &opts->max_head},
+		{"max-fields", &opts->max_fields},
+		{"max-target", &opts->max_target},
+		{"max-conns", &opts->max_conns},
+		{"max-body", NULL},
 	};
 	const char *equals = strchr(text, '=');
 	const size_t len = equals ? (size_t)(equals - text) : strlen(text);
@@ -237,9 +241,10 @@ static bool set(weir_server_opts *opts, const char *text)
 
 		if (strlen(settings[i].name) != len || memcmp(settings[i].name, text, len) != 0)
 			continue;
-		if (!equals || !number(equals + 1, settings[i].value ? INT32_MAX : INT64_MAX, &value)) {
+		if (!equals ||
+		    !number(equals + 1, settings[i].value ? INT32_MAX : INT64_MAX, &value)) {
 			fprintf(stderr, "echo: --%s wants a number from 1 up, as --%s=1000\n",
-				settings[i].name, settings[i].name);
+			        settings[i].name, settings[i].name);
 			return false;
 		}
 		if (settings[i].value)
@@ -260,7 +265,8 @@ static bool read_arguments(int argc, char **argv, weir_server_opts *opts, const 
 			if (!set(opts, argv[i] + 2))
 				return false;
 		} else if (*address) {
-			fprintf(stderr, "echo: one address, not both %s and %s\n", *address, argv[i]);
+			fprintf(stderr, "echo: one address, not both %s and %s\n", *address,
+			        argv[i]);
 			return false;
 		} else {
 			*address = argv[i];
@@ -329,10 +335,10 @@ static int serve(weir_loop *loop, const weir_server_opts *opts, const char *addr
 int main(int argc, char **argv)
 {
 	weir_server_opts opts = {
-	    .request = handle,
-	    .methods = WEIR_METHOD_BIT(WEIR_GET) | WEIR_METHOD_BIT(WEIR_HEAD) |
-		       WEIR_METHOD_BIT(WEIR_POST) | WEIR_METHOD_BIT(WEIR_OPTIONS),
-	    .max_body = INT64_C(1) << 40, /* what is streamed costs nothing */
+		.request = handle,
+		.methods = WEIR_METHOD_BIT(WEIR_GET) | WEIR_METHOD_BIT(WEIR_HEAD) |
+	                   WEIR_METHOD_BIT(WEIR_POST) | WEIR_METHOD_BIT(WEIR_OPTIONS),
+		.max_body = INT64_C(1) << 40, /* what is streamed costs nothing */
 	};
 	const char *address;
 	weir_loop *loop;

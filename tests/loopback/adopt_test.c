@@ -221,8 +221,8 @@ static void what_is_watched_already_is_refused_and_stays_yours(void **state)
 	net_pair(net, NULL, &client, &server);
 
 	assert_int_equal(weir_adopt(net->loop, &stream, weir_stream_fd(client->stream), NULL,
-				    &side_ops, NULL),
-			 -EBUSY);
+	                            &side_ops, NULL),
+	                 -EBUSY);
 	assert_null(stream);
 	(void)side_write(client, "still there");
 	while (server->len < 11)

@@ -133,7 +133,7 @@ static void try_for(weir_loop *loop, const int *goal)
 static void assert_defined(int64_t result)
 {
 	assert_true(result >= 0 || result == -ENOMEM || result == WEIR_EFULL ||
-		    result == WEIR_ECLOSED);
+	            result == WEIR_ECLOSED);
 }
 
 static void assert_defined_end(const struct side *side)
@@ -141,7 +141,7 @@ static void assert_defined_end(const struct side *side)
 	assert_true(side->gones <= 1);
 	if (side->gones)
 		assert_true(side->why == 0 || side->why == -ENOMEM || side->why == -ECONNRESET ||
-			    side->why == -EPIPE);
+		            side->why == -EPIPE);
 }
 
 struct accepting {

@@ -35,9 +35,9 @@ static void live_until(struct net *net, char letter)
 	if (server->stream) {
 		const int size = 32768;
 		(void)setsockopt(weir_stream_fd(server->stream), SOL_SOCKET, SO_SNDBUF, &size,
-				 sizeof(size));
+		                 sizeof(size));
 		assert_true(weir_write_ref(server->stream, big, sizeof(big), side_done, server) >
-			    0);
+		            0);
 	}
 	(void)side_write(client, "hello");
 	weir_finish(client->stream);
@@ -190,7 +190,7 @@ enum { PAIRS = 48, ROUNDS = 10000 };
 struct pair {
 	struct world *world;
 	weir_stream *stream; /* NULL: this one is not open */
-	int peer;	     /* the other end, plain */
+	int peer;            /* the other end, plain */
 	bool held;
 };
 
@@ -221,8 +221,8 @@ static void open_pair(struct world *w, struct pair *p)
 	p->peer = fd[1];
 	p->held = false;
 	assert_int_equal(weir_adopt(w->net->loop, &p->stream, fd[0], draw(w, 2) ? &opts : NULL,
-				    &random_ops, p),
-			 0);
+	                            &random_ops, p),
+	                 0);
 	w->opened++;
 }
 
@@ -406,8 +406,8 @@ static void a_watcher_stopped_by_another_of_the_same_batch_is_silent(void **stat
 	for (int i = 0; i < WATCHED; i++) {
 		assert_int_equal(pipe(w.fd[i]), 0);
 		assert_int_equal(weir_io_start(net->loop, &w.io[i], w.fd[i][0], WEIR_READ,
-					       stop_all_others, &w),
-				 0);
+		                               stop_all_others, &w),
+		                 0);
 		assert_int_equal(write(w.fd[i][1], "x", 1), 1);
 	}
 	net_turns(net, 20);

@@ -199,15 +199,15 @@ static void a_connecting_stream_can_be_closed(void **state)
 static void what_is_no_address_is_refused_at_once(void **state)
 {
 	static const char *const bad[] = {
-		"",	   "localhost:80", "127.0.0.1", "127.0.0.1:", "1.2.3:80", "1.2.3.4:65536",
-		"[::1:80", "unix:",	   "fd:0",	"systemd:x",  "-1",
+		"",        "localhost:80", "127.0.0.1", "127.0.0.1:", "1.2.3:80", "1.2.3.4:65536",
+		"[::1:80", "unix:",        "fd:0",      "systemd:x",  "-1",
 	};
 	struct net *net = *state;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		weir_stream *stream = (weir_stream *)state;
 		assert_int_equal(weir_connect(net->loop, &stream, bad[i], NULL, &side_ops, NULL),
-				 WEIR_EADDRESS);
+		                 WEIR_EADDRESS);
 		assert_null(stream);
 	}
 }

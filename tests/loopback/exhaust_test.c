@@ -23,7 +23,7 @@
 struct clients {
 	const char *address;
 	int n;
-	size_t size;	 /* octets that each sends and wants back */
+	size_t size;     /* octets that each sends and wants back */
 	int patience_ms; /* so long they only send */
 };
 
@@ -179,8 +179,8 @@ static void send_little(struct side *side, char event)
 
 	if (event == 'o')
 		assert_int_equal(setsockopt(weir_stream_fd(side->stream), SOL_SOCKET, SO_SNDBUF,
-					    &size, sizeof(size)),
-				 0);
+		                            &size, sizeof(size)),
+		                 0);
 }
 
 static struct host *echo_host(struct net *net, const weir_stream_opts *opts, weir_timer *timer)

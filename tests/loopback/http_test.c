@@ -258,7 +258,7 @@ static void an_upload_is_echoed_with_backpressure(void **state)
 	c->counts_only = true;
 	c->take = check_pattern;
 	snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n",
-		 LEN);
+	         LEN);
 	side_write(c, head);
 	assert_true(weir_write(c->stream, body, LEN) >= 0);
 

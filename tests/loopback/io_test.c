@@ -21,7 +21,7 @@ struct watch {
 	weir_loop *loop;
 	unsigned seen; /* all that was ready, ever */
 	int times;
-	int stop_after;	 /* stops itself after so many times; 0: never */
+	int stop_after;  /* stops itself after so many times; 0: never */
 	weir_io *victim; /* stops that one */
 };
 
@@ -396,7 +396,7 @@ static void a_descriptor_is_watched_once(void **state)
 	make_pair(fd);
 	start(loop, &w, fd[0], WEIR_WRITE);
 	assert_int_equal(weir_io_start(loop, &second.io, fd[0], WEIR_READ, watch_fn, &second),
-			 -EBUSY);
+	                 -EBUSY);
 	weir_io_stop(&second.io);
 	/* Started once more, it goes on as it was. */
 	assert_int_equal(weir_io_start(loop, &w.io, fd[0], WEIR_READ, watch_fn, &w), -EBUSY);

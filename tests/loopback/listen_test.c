@@ -19,7 +19,7 @@
 static bool has_ip6(void)
 {
 	const struct sockaddr_in6 name = {.sin6_family = AF_INET6,
-					  .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	                                  .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	const int fd = socket(AF_INET6, SOCK_STREAM, 0);
 	const bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&name, sizeof(name)) == 0;
 

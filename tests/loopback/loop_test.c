@@ -235,7 +235,7 @@ static void a_task_that_queues_itself_does_not_starve_events(void **state)
 	weir_task_init(&spin.task, spin_on, &spin);
 	weir_later(spin.loop, &spin.task);
 	assert_int_equal(weir_io_start(spin.loop, &io, fd[0], WEIR_READ, drain_octet, &spin.task),
-			 0);
+	                 0);
 	assert_int_equal(weir_loop_run(spin.loop), 0);
 	assert_string_equal(trail, "event ");
 	close(fd[0]);

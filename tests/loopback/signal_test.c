@@ -18,7 +18,7 @@ struct watch {
 	weir_signal signal;
 	weir_loop *loop;
 	int times;
-	int stop_after;	     /* stops itself after so many times; 0: never */
+	int stop_after;      /* stops itself after so many times; 0: never */
 	struct watch *other; /* what is done to that one is up to the test */
 };
 
@@ -434,7 +434,7 @@ static void what_cannot_be_caught_is_refused(void **state)
 		struct watch w = {.stop_after = 0};
 		memset(&w.signal, 0xff, sizeof w.signal);
 		assert_int_equal(weir_signal_start(loop, &w.signal, signals[i], watch_fn, &w),
-				 -EINVAL);
+		                 -EINVAL);
 		weir_signal_stop(&w.signal);
 	}
 	assert_null(loop->signals);
@@ -448,7 +448,7 @@ static void a_signal_belongs_to_one_loop(void **state)
 	assert_int_equal(weir_loop_new(&other, NULL), 0);
 	start(loop, &mine, SIGUSR1);
 	assert_int_equal(weir_signal_start(other, &theirs.signal, SIGUSR1, watch_fn, &theirs),
-			 -EBUSY);
+	                 -EBUSY);
 	weir_signal_stop(&theirs.signal);
 	raise(SIGUSR1);
 	turn(other);

@@ -144,8 +144,8 @@ static void times_below_the_shortest_fire_soon(void **state)
 
 static void times_beyond_all_clocks_do_not_wrap_around(void **state)
 {
-	static const int64_t times[] = {INT64_MAX,	  INT64_MAX - 1, INT64_MAX / 2,
-					INT64_C(1) << 40, UINT32_MAX,	 INT32_MAX};
+	static const int64_t times[] = {INT64_MAX,        INT64_MAX - 1, INT64_MAX / 2,
+	                                INT64_C(1) << 40, UINT32_MAX,    INT32_MAX};
 	weir_loop *loop = loop_of(state);
 	struct beat far[6] = {{.last = 0}}, near = {.last = 0};
 

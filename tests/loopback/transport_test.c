@@ -30,7 +30,7 @@ struct session {
 struct toy {
 	struct session *sessions[FDS];
 	int opens, closes;
-	int refuse;	/* what open returns */
+	int refuse;     /* what open returns */
 	int fail_reads; /* readv fails with this after the first octets */
 };
 
@@ -209,11 +209,11 @@ static void a_mebibyte_comes_back_through_the_toy(void **state)
 	struct toy toy = {.opens = 0};
 	const size_t size = 1u << 20;
 	const weir_stream_opts opts = {.transport = &toy_transport,
-				       .transport_arg = &toy,
-				       .low = 10000,
-				       .high = 60000,
-				       .max_queue = 2 << 20,
-				       .max_unread = 1 << 20};
+	                               .transport_arg = &toy,
+	                               .low = 10000,
+	                               .high = 60000,
+	                               .max_queue = 2 << 20,
+	                               .max_unread = 1 << 20};
 	struct host *host = net_listen(net, NULL, &opts);
 	char *data = malloc(size);
 	host->model.take = echo_back;
@@ -224,7 +224,7 @@ static void a_mebibyte_comes_back_through_the_toy(void **state)
 	struct side *client = net_connect(net, host->address, &opts);
 	assert_true(weir_write(client->stream, data, size / 2) > 0);
 	assert_true(weir_write_ref(client->stream, data + size / 2, size / 2, side_done, client) >
-		    0);
+	            0);
 	weir_finish(client->stream);
 	while (!client->gones)
 		net_turn(net);
@@ -288,7 +288,7 @@ static void a_transport_may_refuse_a_connection(void **state)
 		net_turn(net);
 	assert_int_equal(host->n, 0);
 	assert_int_equal(weir_connect(net->loop, &stream, host->address, &opts, &side_ops, NULL),
-			 -EACCES);
+	                 -EACCES);
 	assert_int_equal(toy.closes, 0);
 	/* The next one, which it takes (once the one that gave up is out of the way). */
 	net_turns(net, 20);

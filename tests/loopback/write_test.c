@@ -153,7 +153,7 @@ static void beyond_the_limit_nothing_is_taken_and_the_stream_is_unharmed(void **
 	assert_int_equal(result, WEIR_EFULL);
 	assert_true(queued > 45000 && queued <= 50000);
 	assert_int_equal(weir_write_ref(writer->stream, block, 5000, side_done, writer),
-			 WEIR_EFULL);
+	                 WEIR_EFULL);
 	assert_int_equal(weir_queued(writer->stream), queued);
 
 	weir_hold(reader->stream, false);
@@ -386,7 +386,7 @@ static void write_again(struct side *side, char event)
 {
 	if (event == 'n' && side->dones < 5)
 		assert_true(weir_write_ref(side->stream, side->arg, HUGE_WRITE, side_done, side) >=
-			    0);
+		            0);
 	if (event == 'n' && side->dones == 5)
 		weir_finish(side->stream);
 }
@@ -553,7 +553,7 @@ static void after_finish_writes_are_refused_and_finish_again_is_nothing(void **s
 	weir_finish(writer->stream);
 	assert_int_equal(side_write(writer, "more"), WEIR_ECLOSED);
 	assert_int_equal(weir_write_ref(writer->stream, "more", 4, side_done, writer),
-			 WEIR_ECLOSED);
+	                 WEIR_ECLOSED);
 
 	while (!writer->gones)
 		net_turn(net);

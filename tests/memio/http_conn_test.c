@@ -26,8 +26,8 @@ static struct app {
 	weir_handler *handler;
 	weir_req *req; /* the one in hand */
 	int requests, ends, eofs, drains, gones, why;
-	int inside;	  /* callbacks running */
-	int deepest;	  /* how many of them inside one another */
+	int inside;       /* callbacks running */
+	int deepest;      /* how many of them inside one another */
 	char body[70000]; /* what data was given and used */
 	size_t body_len;
 	char offered[70000]; /* what data was given last */
@@ -420,13 +420,13 @@ static void the_client_decides_how_long_the_connection_lives(void **state)
 	memio_client *c = connected();
 	sends(c, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
 	assert_string_equal(received(c), OK_HEAD "Content-Length: 12\r\n"
-						 "Connection: keep-alive\r\n\r\nHello World\n");
+	                                         "Connection: keep-alive\r\n\r\nHello World\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 
 	memio_client_forget(c);
 	sends(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 	assert_string_equal(received(c), OK_HEAD "Content-Length: 12\r\n"
-						 "Connection: close\r\n\r\nHello World\n");
+	                                         "Connection: close\r\n\r\nHello World\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 	assert_int_equal(weir_server_connections(server), 0);
 }
@@ -450,11 +450,11 @@ static void some_replies_have_no_body(void **state)
 	memio_client_forget(c);
 	sends(c, "GET /304 HTTP/1.1\r\nHost: a\r\n\r\n");
 	assert_string_equal(received(c),
-			    "HTTP/1.1 304 Not Modified\r\n" DATE "Content-Length: 4\r\n\r\n");
+	                    "HTTP/1.1 304 Not Modified\r\n" DATE "Content-Length: 4\r\n\r\n");
 	memio_client_forget(c);
 	sends(c, "GET /404 HTTP/1.1\r\nHost: a\r\n\r\n");
 	assert_string_equal(received(c),
-			    "HTTP/1.1 404 Not Found\r\n" DATE "Content-Length: 4\r\n\r\ntext");
+	                    "HTTP/1.1 404 Not Found\r\n" DATE "Content-Length: 4\r\n\r\ntext");
 }
 
 static void ask_everything(weir_req *req, void *arg)
@@ -544,9 +544,9 @@ static void a_head_has_one_deadline_from_accept(void **state)
 	assert_string_equal(received(c), "");
 	pass(200);
 	assert_string_equal(received(c), "HTTP/1.1 408 Request Timeout\r\n"
-					 "Date: Sun, 09 Sep 2001 01:46:50 GMT\r\n"
-					 "Content-Type: text/plain\r\nContent-Length: 16\r\n"
-					 "Connection: close\r\n\r\nRequest Timeout\n");
+	                                 "Date: Sun, 09 Sep 2001 01:46:50 GMT\r\n"
+	                                 "Content-Type: text/plain\r\nContent-Length: 16\r\n"
+	                                 "Connection: close\r\n\r\nRequest Timeout\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 	assert_int_equal(app.requests, 0);
 }
@@ -596,8 +596,8 @@ static void many_slow_heads_cost_what_they_sent(void **state)
 	const size_t each = (alloc.live_octets - before) / 100;
 	/* stream, exchange, flow, the octets in 128, and the fields */
 	assert_in_range(each, 0,
-			sizeof(weir_stream) + sizeof(struct weir_req) + sizeof(struct weir__flow) +
-				128 + 128);
+	                sizeof(weir_stream) + sizeof(struct weir_req) + sizeof(struct weir__flow) +
+	                        128 + 128);
 }
 
 static void many_fields_octet_by_octet(void **state)
@@ -681,8 +681,8 @@ static void replies_come_in_order(void **state)
 	given(say_target, NULL);
 	memio_client *c = connected();
 	sends(c, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
-		 "POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbodyGET /4 HTTP/1.1\r\n"
-		 "Host: a\r\n\r\nGET /5 HTTP/1.0\r\n\r\nGET /6 HTTP/1.0\r\n\r\n");
+	         "POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbodyGET /4 HTTP/1.1\r\n"
+	         "Host: a\r\n\r\nGET /5 HTTP/1.0\r\n\r\nGET /6 HTTP/1.0\r\n\r\n");
 	const char *at = received(c);
 	for (int i = 1; i <= 5; i++) {
 		char what[] = "\r\n\r\n/0";
@@ -800,7 +800,7 @@ static void chunks_are_put_together(void **state)
 	given(keep_and_read, NULL);
 	memio_client *c = connected();
 	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-		 "3\r\nabc\r\n4;x=y\r\ndefg\r\n1\r\nh\r\n0\r\nX: y\r\n\r\n");
+	         "3\r\nabc\r\n4;x=y\r\ndefg\r\n1\r\nh\r\n0\r\nX: y\r\n\r\n");
 	assert_int_equal(weir_req_length(app.req), -1);
 	assert_int_equal(app.offers, 1);
 	assert_int_equal(app.body_len, 8);
@@ -829,7 +829,7 @@ static void what_is_left_is_offered_again_in_one_piece(void **state)
 		app.most = 4;
 		memio_client *c = connected();
 		snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n",
-			 framings[i][0]);
+		         framings[i][0]);
 		sends(c, head);
 		sends(c, framings[i][1]);
 		/* Never by itself. */
@@ -921,7 +921,7 @@ static void a_small_unread_body_is_dropped(void **state)
 	assert_string_equal(received(c), HELLO_REPLY);
 	memio_client_send(c, piece, sizeof piece);
 	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-		 "5\r\nabcde\r\n0\r\nT: 1\r\n\r\n" HELLO);
+	         "5\r\nabcde\r\n0\r\nT: 1\r\n\r\n" HELLO);
 	assert_int_equal(count(received(c), "Hello World\n"), 3);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 }
@@ -975,7 +975,7 @@ static void a_refused_body_is_answered(void **state)
 	given(keep_and_read, NULL);
 	memio_client *c = connected();
 	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-		 "3\r\nabc\r\nx\r\n");
+	         "3\r\nabc\r\nx\r\n");
 	assert_int_equal(app.body_len, 3);
 	assert_status(c, 400);
 	assert_int_equal(app.gones, 1);
@@ -990,7 +990,7 @@ static void a_refused_body_ends_a_reply_that_has_begun(void **state)
 	given(echo, NULL);
 	memio_client *c = connected();
 	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-		 "3\r\nabc\r\nx\r\n");
+	         "3\r\nabc\r\nx\r\n");
 	assert_int_equal(count(received(c), "HTTP/1.1"), 1);
 	/* What was echoed, and no end of it. */
 	assert_non_null(strstr(received(c), "\r\n\r\n3\r\nabc\r\n"));
@@ -1012,7 +1012,7 @@ static void bodies_have_a_limit(void **state)
 
 	c = connected();
 	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
-		 "chunked\r\n\r\n6\r\nabcdef\r\n5\r\n");
+	         "chunked\r\n\r\n6\r\nabcdef\r\n5\r\n");
 	assert_status(c, 413);
 	assert_int_equal(app.why, WEIR_ETOOBIG);
 	weir_reply_end(app.req);
@@ -1217,7 +1217,7 @@ static void interim_replies(void **state)
 	assert_int_equal(weir_reply_interim(app.req, 101), WEIR_EINVALID);
 	weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
 	assert_string_equal(received(c),
-			    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" HELLO_REPLY);
+	                    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" HELLO_REPLY);
 	settle();
 	memio_client_forget(c);
 	sends(c, "GET / HTTP/1.0\r\n\r\n");
@@ -1248,18 +1248,18 @@ static void a_reply_of_unknown_length_is_chunked(void **state)
 	memio_count_again();
 	settle();
 	assert_string_equal(received(c), "HTTP/1.1 200 OK\r\n" DATE
-					 "Transfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n"
-					 "3\r\none\r\ne\r\nand twenty-two\r\n0\r\n\r\n");
+	                                 "Transfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n"
+	                                 "3\r\none\r\ne\r\nand twenty-two\r\n0\r\n\r\n");
 	assert_int_equal(memio_count(MEMIO_WRITE), 1);
 	memio_client_forget(c);
 	sends(c, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
 	assert_string_equal(received(c), "HTTP/1.1 200 OK\r\n" DATE
-					 "Transfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n");
+	                                 "Transfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n");
 	memio_client_forget(c);
 	sends(c, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
 	assert_string_equal(received(c),
-			    "HTTP/1.1 200 OK\r\n" DATE "Connection: close\r\nX-Kind: stream\r\n\r\n"
-			    "oneand twenty-two");
+	                    "HTTP/1.1 200 OK\r\n" DATE "Connection: close\r\nX-Kind: stream\r\n\r\n"
+	                    "oneand twenty-two");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
@@ -1615,7 +1615,7 @@ static void a_refusal_lingers(void **state)
 static void methods_that_are_not_offered_are_answers(void **state)
 {
 	const weir_server_opts opts = {.methods = WEIR_METHOD_BIT(WEIR_GET) |
-						  WEIR_METHOD_BIT(WEIR_HEAD)};
+	                                          WEIR_METHOD_BIT(WEIR_HEAD)};
 
 	(void)state;
 	given(say_hello, &opts);
@@ -1805,7 +1805,7 @@ static bool closing_expect(weir_req *req, void *arg)
 static void closing_handler(weir_req *req, void *arg)
 {
 	static const weir_req_ops ops = {closing_data, closing_end, closing_drain, closing_eof,
-					 closing_gone};
+	                                 closing_gone};
 	static char piece[70000];
 
 	(void)arg;
@@ -1837,7 +1837,7 @@ static void a_server_may_be_freed_in_any_callback(void **state)
 			sends(c, EXPECTING);
 		else
 			sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-				 "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n" HELLO);
+			         "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n" HELLO);
 		memio_client_window(c, SIZE_MAX);
 		settle();
 		if (letter == 'g')
@@ -1913,15 +1913,15 @@ static void every_allocation_may_fail(void **state)
 		{"hello", say_hello, HELLO, 3},
 		{"a big reply", big_reply, HELLO, 1},
 		{"16 pipelined", say_hello,
-		 HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO
-			 HELLO HELLO,
-		 2},
+	         HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO
+	                 HELLO HELLO,
+	         2},
 		{"echo by length", echo,
-		 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789", 3},
+	         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789", 3},
 		{"echo in chunks", echo,
-		 "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-		 "5\r\nabcde\r\n3\r\nfgh\r\n0\r\nT: u\r\nV: w\r\n\r\n",
-		 3},
+	         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	         "5\r\nabcde\r\n3\r\nfgh\r\n0\r\nT: u\r\nV: w\r\n\r\n",
+	         3},
 		{"a refusal", say_hello, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 1},
 		{"a method", say_hello, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 1},
 		{"later", late_reply, HELLO HELLO, 1},
@@ -1962,11 +1962,11 @@ static void options_are_checked(void **state)
 		{.request = say_hello, .methods = 1u << 20},
 	};
 	static const weir_server_opts good = {.request = say_hello,
-					      .max_body = WEIR_OFF,
-					      .max_conns = WEIR_OFF,
-					      .max_requests = WEIR_OFF,
-					      .body_rate = WEIR_OFF,
-					      .write_rate = WEIR_OFF};
+	                                      .max_body = WEIR_OFF,
+	                                      .max_conns = WEIR_OFF,
+	                                      .max_requests = WEIR_OFF,
+	                                      .body_rate = WEIR_OFF,
+	                                      .write_rate = WEIR_OFF};
 
 	(void)state;
 	given(say_hello, NULL);

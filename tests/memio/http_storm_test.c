@@ -85,7 +85,7 @@ static bool act(weir_req *req)
 	case 1:
 	case 2:
 		result = weir_reply(req, 200, "text/plain", text,
-				    roll(20) ? roll(100) : roll(90000));
+		                    roll(20) ? roll(100) : roll(90000));
 		if (result < 0 && result != WEIR_ECLOSED)
 			return true;
 		let_go(req);
@@ -240,7 +240,7 @@ static void speak(struct visitor *v)
 {
 	if (!v->left) {
 		v->word = roll(30) ? words[roll(sizeof words / sizeof *words)]
-				   : bad_words[roll(sizeof bad_words / sizeof *bad_words)];
+		                   : bad_words[roll(sizeof bad_words / sizeof *bad_words)];
 		v->left = strlen(v->word);
 	}
 	size_t n = roll(3) ? v->left : 1 + roll((uint32_t)v->left);

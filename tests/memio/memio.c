@@ -30,20 +30,20 @@ struct memio_client {
 	memio_client *later; /* the next one in whatever queue it waits in */
 	memio_client *other; /* NULL while a connect is on its way or has failed */
 	struct octets in;    /* the program's: not yet read; the test's: all received */
-	size_t unread;	     /* octets of `in` that its owner has not read */
-	size_t room;	     /* how many unread octets it takes */
+	size_t unread;       /* octets of `in` that its owner has not read */
+	size_t room;         /* how many unread octets it takes */
 	bool is_test, is_pipe;
 	bool can_read, can_write;
 	bool accepted;
-	bool pending;	 /* a connect that nobody has decided yet */
-	int failure;	 /* a connect that failed, not yet told */
-	bool finished;	 /* has sent FIN */
-	bool closed;	 /* is gone */
-	bool abrupt;	 /* its close is to be a reset */
+	bool pending;    /* a connect that nobody has decided yet */
+	int failure;     /* a connect that failed, not yet told */
+	bool finished;   /* has sent FIN */
+	bool closed;     /* is gone */
+	bool abrupt;     /* its close is to be a reset */
 	bool sent_reset; /* it was, or later octets were answered with one */
 	bool got_finish;
 	bool got_reset; /* not yet told by a read or write */
-	bool dead;	/* told */
+	bool dead;      /* told */
 	struct weir__addr local, remote;
 };
 
@@ -62,7 +62,7 @@ struct file {
 	struct weir__listen_how how;
 	char *name; /* LISTENER: inherited under this name */
 	bool inherited;
-	uint64_t wakes;	     /* WAKE */
+	uint64_t wakes;      /* WAKE */
 	struct octets plain; /* PLAIN */
 	bool nodelay;
 	int keepalive;
@@ -118,7 +118,7 @@ static struct kernel {
 	int64_t wall;
 	bool interrupted;
 	struct action *actions; /* by time */
-	struct file **files;	/* by descriptor */
+	struct file **files;    /* by descriptor */
 	int nfiles;
 	weir__poller *pollers;
 	memio_client *ends; /* all, for the reset */
@@ -577,7 +577,7 @@ static bool has_room(const struct file *listener)
 
 /* The program's new end, which waits in the listener's queue. */
 static memio_client *enqueue(struct file *listener, const struct weir__addr *to,
-			     const struct weir__addr *from)
+                             const struct weir__addr *from)
 {
 	memio_client *e = new_end(false);
 

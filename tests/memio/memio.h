@@ -58,8 +58,8 @@ typedef struct memio_client memio_client;
 enum memio_end {
 	MEMIO_OPEN,
 	MEMIO_FINISHED, /* the program has half-closed, and still reads */
-	MEMIO_CLOSED,	/* it has closed, in order */
-	MEMIO_RESET	/* it has reset, or closed with octets unread or unwanted */
+	MEMIO_CLOSED,   /* it has closed, in order */
+	MEMIO_RESET     /* it has reset, or closed with octets unread or unwanted */
 };
 
 /*

@@ -59,7 +59,7 @@ static void print_bits(short bits)
 		short bit;
 		const char *name;
 	} names[] = {{POLLIN, "IN"},   {POLLOUT, "OUT"},   {POLLERR, "ERR"},
-		     {POLLHUP, "HUP"}, {POLLNVAL, "NVAL"}, {POLLREMOVE, "REMOVE"}};
+	             {POLLHUP, "HUP"}, {POLLNVAL, "NVAL"}, {POLLREMOVE, "REMOVE"}};
 	const char *between = "";
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -205,7 +205,7 @@ static void levels(void)
 	fact("empty set");
 	say_polled("empty set, DP_ISPOLLED", ends[0]);
 	say_truth("write() takes what it is given",
-		  write_change(ends[0], POLLIN) == (long)sizeof(struct pollfd));
+	          write_change(ends[0], POLLIN) == (long)sizeof(struct pollfd));
 	say_polled("IN added, DP_ISPOLLED", ends[0]);
 	fact("IN, no data");
 	send_octet(ends[1]);
@@ -236,7 +236,7 @@ static void added_bits(void)
 	say_polled("IN, then OUT written", ends[0]);
 	fact("IN, then OUT written: events");
 	say_truth("IN, then OUT written: the result repeats both",
-		  results[0].events == (POLLIN | POLLOUT));
+	          results[0].events == (POLLIN | POLLOUT));
 	write_change(ends[0], POLLIN);
 	say_polled("IN|OUT, then IN written", ends[0]);
 	write_change(ends[0], 0);
@@ -289,17 +289,17 @@ static void one_write(void)
 	changes[1].events = POLLREMOVE;
 	changes[2].events = POLLIN;
 	say_truth("one write of 3 takes them all",
-		  write(device, changes, 3 * sizeof changes[0]) == 3 * sizeof changes[0]);
+	          write(device, changes, 3 * sizeof changes[0]) == 3 * sizeof changes[0]);
 	say_polled("one write: IN|OUT, REMOVE, IN", ends[0]);
 	changes[0].events = POLLREMOVE;
 	changes[1].events = POLLOUT;
 	changes[2].events = POLLREMOVE;
 	say_result("one write: REMOVE, OUT, REMOVE",
-		   (long)write(device, changes, 3 * sizeof changes[0]));
+	           (long)write(device, changes, 3 * sizeof changes[0]));
 	say_polled("one write: REMOVE, OUT, REMOVE: the set", ends[0]);
 	changes[0].events = POLLIN;
 	say_truth("pwrite() at 0 takes what it is given",
-		  pwrite(device, changes, sizeof changes[0], 0) == sizeof changes[0]);
+	          pwrite(device, changes, sizeof changes[0], 0) == sizeof changes[0]);
 	say_polled("pwrite() of IN", ends[0]);
 	say_truth("a write of nothing", write(device, changes, 0) == 0);
 	write_change(ends[0], POLLREMOVE);
@@ -334,7 +334,7 @@ static void closed_descriptor(void)
 	close(ends[0]);
 	fact("closed without removal");
 	say_truth("closed without removal: `events` of the result is left alone",
-		  results[0].events == UNTOUCHED);
+	          results[0].events == UNTOUCHED);
 	fact("closed without removal, asked again");
 	say_polled("closed without removal: the set", ends[0]);
 	say_result("removing after the close", write_change(ends[0], POLLREMOVE));
@@ -429,7 +429,7 @@ static void pipes(void)
 	receive_octet(ends[0]);
 	close(ends[1]);
 	say_truth("pipe, the writer is gone: HUP",
-		  ask(RESULTS, 0) == 1 && (results[0].revents & POLLHUP) != 0);
+	          ask(RESULTS, 0) == 1 && (results[0].revents & POLLHUP) != 0);
 	write_change(ends[0], POLLREMOVE);
 	close(ends[0]);
 	if (pipe(ends) < 0)
@@ -503,7 +503,7 @@ static void limits(void)
 	}
 	setrlimit(RLIMIT_NOFILE, &low);
 	say_result("a write of as many as RLIMIT_NOFILE",
-		   (long)write(device, changes, 64 * sizeof changes[0]));
+	           (long)write(device, changes, 64 * sizeof changes[0]));
 	say_result("a write of one more", (long)write(device, changes, 65 * sizeof changes[0]));
 	say("dp_nfds below RLIMIT_NOFILE", ask(63, 0));
 	say("dp_nfds above RLIMIT_NOFILE", ask(65, 0));
@@ -566,7 +566,7 @@ static void unknown_requests(void)
 	itself.fd = device;
 	itself.events = POLLIN;
 	say_truth("poll() on the device: ERR alone",
-		  poll(&itself, 1, 0) == 1 && itself.revents == POLLERR);
+	          poll(&itself, 1, 0) == 1 && itself.revents == POLLERR);
 }
 
 static void two_devices(void)

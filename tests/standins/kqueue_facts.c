@@ -289,23 +289,23 @@ static void changes_that_fail(void)
 	struct kevent one = change_of(NOT_OPEN, EVFILT_READ, EV_ADD, 1);
 
 	say_result("adding a descriptor that is not open, without room for events",
-		   change(NOT_OPEN, EVFILT_READ, EV_ADD, 0));
+	           change(NOT_OPEN, EVFILT_READ, EV_ADD, 0));
 	say("adding a descriptor that is not open, with room for events",
 	    kevent(queue, &one, 1, events, EVENTS, NULL));
 	say_result("deleting for a descriptor that is not open",
-		   change(NOT_OPEN, EVFILT_READ, EV_DELETE, 0));
+	           change(NOT_OPEN, EVFILT_READ, EV_DELETE, 0));
 	open_connection(ends);
 	say_result("deleting what was not added", change(ends[0], EVFILT_READ, EV_DELETE, 0));
 	say_result("enabling what was not added", change(ends[0], EVFILT_READ, EV_ENABLE, 0));
 	say_result("disabling what was not added", change(ends[0], EVFILT_READ, EV_DISABLE, 0));
 	say_result("adding a filter that does not exist",
-		   change(ends[0], (filter_type)0x7ffe, EV_ADD, 0));
+	           change(ends[0], (filter_type)0x7ffe, EV_ADD, 0));
 	add_filter(ends[0], EVFILT_READ);
 	say_result("deleting the other filter", change(ends[0], EVFILT_WRITE, EV_DELETE, 0));
 	remove_filter(ends[0], EVFILT_READ);
 	say_result("deleting twice", change(ends[0], EVFILT_READ, EV_DELETE, 0));
 	say_result("kevent on a descriptor that is no kqueue",
-		   kevent(ends[0], NULL, 0, events, 1, NULL));
+	           kevent(ends[0], NULL, 0, events, 1, NULL));
 	close_both(ends);
 }
 
@@ -389,12 +389,12 @@ static void once_only(void)
 	fact("EV_ONESHOT, 5 octets");
 	fact("EV_ONESHOT, asked again");
 	say_result("EV_ONESHOT, deleting after the event",
-		   change(ends[0], EVFILT_READ, EV_DELETE, 0));
+	           change(ends[0], EVFILT_READ, EV_DELETE, 0));
 	change(ends[0], EVFILT_READ, EV_ADD | EV_DISPATCH, 0);
 	fact("EV_DISPATCH, 5 octets");
 	fact("EV_DISPATCH, asked again");
 	say_result("EV_DISPATCH, deleting after the event",
-		   change(ends[0], EVFILT_READ, EV_DELETE, 0));
+	           change(ends[0], EVFILT_READ, EV_DELETE, 0));
 	close_both(ends);
 }
 
@@ -703,7 +703,7 @@ static void pipes(void)
 	fact("pipe, the reader closes");
 	remove_filter(ends[1], EVFILT_WRITE);
 	say_text("pipe, WRITE added when the reader is gone",
-		 change(ends[1], EVFILT_WRITE, EV_ADD, 0) < 0 ? "refused" : "ok");
+	         change(ends[1], EVFILT_WRITE, EV_ADD, 0) < 0 ? "refused" : "ok");
 	close(ends[1]);
 }
 
@@ -774,7 +774,7 @@ static void polled_itself(void)
 	send_octets(ends[1], 1);
 	settle();
 	say_truth("poll() on the kqueue, something ready: readable",
-		  poll(&kernel_queue, 1, 1000) > 0);
+	          poll(&kernel_queue, 1, 1000) > 0);
 	close_both(ends);
 }
 

@@ -27,10 +27,10 @@ struct reader {
 	struct log log;
 	weir_parser parsers[2];
 	weir_field fields[2][ROOM];
-	int turn;	   /* which of the two is in use */
-	size_t start;	   /* octets done with */
+	int turn;          /* which of the two is in use */
+	size_t start;      /* octets done with */
 	const uint8_t *at; /* where octet `start` lies now */
-	bool between;	   /* no octet of a message has been looked at since the last one */
+	bool between;      /* no octet of a message has been looked at since the last one */
 };
 
 /* ---- text ---- */
@@ -179,7 +179,7 @@ static void put_error(struct log *log, weir_refusal why)
 	char line[120];
 
 	snprintf(line, sizeof line, "error %d %s\n", weir_refusal_status(why),
-		 weir_refusal_text(why));
+	         weir_refusal_text(why));
 	put_text(log, line);
 }
 

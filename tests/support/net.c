@@ -291,10 +291,10 @@ struct host *net_listen(struct net *net, const char *address, const weir_stream_
 	host->next = net->hosts;
 	net->hosts = host;
 	assert_int_equal(weir_listen(net->loop, &host->listener, address ? address : "127.0.0.1:0",
-				     opts, &host_ops, host),
-			 0);
+	                             opts, &host_ops, host),
+	                 0);
 	assert_true(weir_listener_address(host->listener, host->address, sizeof(host->address)) >
-		    0);
+	            0);
 	return host;
 }
 
@@ -312,7 +312,7 @@ struct side *host_wait(struct host *host, int n)
 }
 
 static void make_pair(struct net *net, const char *address, const weir_stream_opts *opts,
-		      struct side **client, struct side **server)
+                      struct side **client, struct side **server)
 {
 	struct host *host = net_listen(net, address, opts);
 
@@ -324,13 +324,13 @@ static void make_pair(struct net *net, const char *address, const weir_stream_op
 }
 
 void net_pair(struct net *net, const weir_stream_opts *opts, struct side **client,
-	      struct side **server)
+              struct side **server)
 {
 	make_pair(net, NULL, opts, client, server);
 }
 
 void net_stalled_pair(struct net *net, const weir_stream_opts *opts, struct side **writer,
-		      struct side **reader)
+                      struct side **reader)
 {
 	const int size = 32768;
 	char path[128];
@@ -338,8 +338,8 @@ void net_stalled_pair(struct net *net, const weir_stream_opts *opts, struct side
 	(void)snprintf(path, sizeof(path), "unix:%s/stalled", test_dir());
 	make_pair(net, path, opts, writer, reader);
 	assert_int_equal(setsockopt(weir_stream_fd((*writer)->stream), SOL_SOCKET, SO_SNDBUF, &size,
-				    sizeof(size)),
-			 0);
+	                            sizeof(size)),
+	                 0);
 	weir_hold((*reader)->stream, true);
 }
 

@@ -18,7 +18,7 @@
 struct net {
 	weir_loop *loop;
 	struct test_alloc alloc;
-	int fds;	    /* open before the test */
+	int fds;            /* open before the test */
 	struct host *hosts; /* all of them, freed with the net */
 	struct side *sides;
 };
@@ -40,7 +40,7 @@ struct side {
 	/* Called after each event (its letter) was recorded. */
 	void (*then)(struct side *side, char event);
 	void *arg; /* the test's */
-	int n;	   /* the test's */
+	int n;     /* the test's */
 	struct side *next;
 };
 
@@ -79,11 +79,11 @@ struct side *net_connect(struct net *net, const char *address, const weir_stream
 struct side *net_adopt(struct net *net, int fd, const weir_stream_opts *opts);
 /* Both ends of a connection of the net's own, open. */
 void net_pair(struct net *net, const weir_stream_opts *opts, struct side **client,
-	      struct side **server);
+              struct side **server);
 /* The same with a reader that is held, over a unix path and with a small buffer: little
    fills it, and what moves afterwards is not a matter of TCP's timers. */
 void net_stalled_pair(struct net *net, const weir_stream_opts *opts, struct side **writer,
-		      struct side **reader);
+                      struct side **reader);
 
 void side_close(struct side *side);
 int64_t side_write(struct side *side, const char *text);

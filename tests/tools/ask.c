@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 	while (!end) {
 		int64_t left = begin + limit - now_us();
 		struct pollfd look[2] = {{.fd = fd, .events = POLLIN},
-					 {.fd = -1, .events = POLLIN}};
+		                         {.fd = -1, .events = POLLIN}};
 		if (left <= 0)
 			break;
 		if (input.at < input.len)

@@ -104,7 +104,7 @@ static int read_inet(const char *text, struct address *to)
 	memcpy(&to->storage, &v4, sizeof v4);
 	to->size = sizeof v4;
 	return inet_pton(AF_INET, host, &((struct sockaddr_in *)&to->storage)->sin_addr) == 1 ? 0
-											      : -1;
+	                                                                                      : -1;
 }
 
 static int read_address(const char *text, struct address *to)

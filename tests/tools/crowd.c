@@ -29,8 +29,8 @@
 #define EARLY_US 50000
 
 static struct option options[] = {
-	{"busy", 100},	 {"dribble", 100}, {"seconds", 10}, {"think", 200},
-	{"bound", 1000}, {"head", 10000},  {"echo", 0},	    {NULL, 0},
+	{"busy", 100},   {"dribble", 100}, {"seconds", 10}, {"think", 200},
+	{"bound", 1000}, {"head", 10000},  {"echo", 0},     {NULL, 0},
 };
 
 struct busy {
@@ -43,7 +43,7 @@ struct busy {
 };
 
 struct dribbler {
-	int fd, status;	     /* of the reply, once it has come */
+	int fd, status;      /* of the reply, once it has come */
 	int64_t begun, next; /* when it connected; when the next octet is due */
 	size_t sent;
 };
@@ -78,10 +78,10 @@ static void add_request(struct busy *b, int i)
 	b->is_post[i] = with_echo && any(2);
 	if (b->is_post[i]) {
 		snprintf(b->token[i], sizeof b->token[i], "%d-%llu-%d", b->fd,
-			 (unsigned long long)b->served, i);
+		         (unsigned long long)b->served, i);
 		n = snprintf(end, room,
-			     "POST /echo HTTP/1.1\r\nHost: crowd\r\nContent-Length: %zu\r\n\r\n%s",
-			     strlen(b->token[i]), b->token[i]);
+		             "POST /echo HTTP/1.1\r\nHost: crowd\r\nContent-Length: %zu\r\n\r\n%s",
+		             strlen(b->token[i]), b->token[i]);
 	} else {
 		n = snprintf(end, room, "GET /%d HTTP/1.1\r\nHost: crowd\r\n\r\n", i);
 	}
@@ -247,7 +247,7 @@ static void *many(int n, size_t size)
 }
 
 static void run(struct busy *busy, int nbusy, struct dribbler *dribblers, int ndribblers,
-		int64_t end)
+                int64_t end)
 {
 	struct pollfd *looks = many(nbusy + ndribblers, sizeof *looks);
 	struct pollfd *slow = looks + nbusy;

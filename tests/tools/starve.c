@@ -43,7 +43,7 @@ static const char request[] = "GET /starve HTTP/1.1\r\nHost: starve\r\n\r\n";
 
 struct client {
 	int fd;
-	int kept;	     /* has been answered on this connection before */
+	int kept;            /* has been answered on this connection before */
 	size_t sent, wanted; /* octets of the request */
 	size_t len;
 	char reply[1024];

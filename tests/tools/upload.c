@@ -30,8 +30,8 @@
 #define EXTENDED 100
 
 static struct option options[] = {
-	{"octets", 64 << 20}, {"stall", 2},	     {"chunked", 0}, {"seed", 1}, {"seconds", 120},
-	{"pid", 0},	      {"max-grow", 1 << 20}, {"cut", 0},     {NULL, 0},
+	{"octets", 64 << 20}, {"stall", 2},          {"chunked", 0}, {"seed", 1}, {"seconds", 120},
+	{"pid", 0},           {"max-grow", 1 << 20}, {"cut", 0},     {NULL, 0},
 };
 
 /* ---- the octets --------------------------------------------------------- */
@@ -75,10 +75,10 @@ static void next_octets(struct sequence *s, unsigned char *data, size_t len)
 
 static struct sender {
 	struct sequence octets;
-	uint64_t left;		/* of the body, to be put into out */
-	int64_t sent;		/* octets that the kernel took, framing included */
+	uint64_t left;          /* of the body, to be put into out */
+	int64_t sent;           /* octets that the kernel took, framing included */
 	uint32_t sizes, chunks; /* makes the sizes of chunks; counts them */
-	int chunked, complete;	/* complete: the end is in out too */
+	int chunked, complete;  /* complete: the end is in out too */
 	size_t at, len;
 	char out[MAX_PIECE + 128];
 } sender;
@@ -99,7 +99,7 @@ static void put_head(uint64_t octets, int chunked)
 	else
 		sender.len +=
 			(size_t)sprintf(sender.out + sender.len, "Content-Length: %llu\r\n\r\n",
-					(unsigned long long)octets);
+		                        (unsigned long long)octets);
 }
 
 /* The next piece of the body with its framing: a chunk of any size, at the end the trailers. */
@@ -115,7 +115,7 @@ static void put_piece(void)
 		size = (size_t)sender.left;
 	if (sender.chunked && size > 0)
 		sender.len = (size_t)sprintf(sender.out, "%zx%s\r\n", size,
-					     sender.chunks++ < EXTENDED ? ";n=\"o\"" : "");
+		                             sender.chunks++ < EXTENDED ? ";n=\"o\"" : "");
 	next_octets(&sender.octets, (unsigned char *)sender.out + sender.len, size);
 	sender.len += size;
 	sender.left -= size;
@@ -156,7 +156,7 @@ static struct receiver {
 	int chunked;
 	enum expected state;
 	uint64_t piece; /* octets left of this chunk, or of the body */
-	size_t len;	/* octets of a line or head that is not complete */
+	size_t len;     /* octets of a line or head that is not complete */
 	char line[4096];
 } receiver;
 

@@ -44,7 +44,7 @@ static void success_is_called_so(void **state)
 static void any_number_has_some_text(void **state)
 {
 	static const int64_t numbers[] = {-9999, -10100, INT32_MIN, (int64_t)INT32_MIN - 1,
-					  INT64_MIN};
+	                                  INT64_MIN};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

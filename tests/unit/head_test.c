@@ -173,10 +173,10 @@ static void splits_targets(void **state)
 		snprintf(octets, sizeof octets, "G %s HTTP/1.1", cases[i].target);
 		weir__target_split(octets, whole, &t);
 		snprintf(got, sizeof got, "%.*s %.*s %.*s", (int)t.authority.len,
-			 octets + t.authority.at, (int)t.path.len, octets + t.path.at,
-			 (int)t.query.len, octets + t.query.at);
+		         octets + t.authority.at, (int)t.path.len, octets + t.path.at,
+		         (int)t.query.len, octets + t.query.at);
 		snprintf(want, sizeof want, "%s %s %s", cases[i].authority, cases[i].path,
-			 cases[i].query);
+		         cases[i].query);
 		assert_string_equal(got, want);
 	}
 }

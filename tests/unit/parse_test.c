@@ -65,7 +65,7 @@ static void each_fixture(on_fixture *each)
 {
 	static const char *const folders[] = {
 		"request-line", "methods",  "targets", "fields",     "host",   "framing",
-		"chunked",	"trailers", "limits",  "connection", "expect", "pipelining"};
+		"chunked",      "trailers", "limits",  "connection", "expect", "pipelining"};
 	const char *root = getenv("WEIR_SRCDIR");
 	size_t all = 0;
 
@@ -74,7 +74,7 @@ static void each_fixture(on_fixture *each)
 		size_t n;
 
 		snprintf(path, sizeof path, "%s/tests/fixtures/requests/%s", root ? root : ".",
-			 folders[i]);
+		         folders[i]);
 		n = fixtures_in(path, each);
 		if (n == 0)
 			fail_msg("%s holds no fixture", path);
@@ -90,7 +90,7 @@ static struct eventlog_input input_of(const struct fixture *f)
 }
 
 static void expect_log(const char *name, const struct fixture *f, char *log, const char *how,
-		       size_t at)
+                       size_t at)
 {
 	assert_non_null(log);
 	if (strcmp(log, f->expected) != 0)
@@ -189,7 +189,7 @@ static void note_refusal(const char *name, const struct fixture *f)
 		char line[120];
 
 		snprintf(line, sizeof line, "error %d %s\n", weir_refusal_status((weir_refusal)why),
-			 weir_refusal_text((weir_refusal)why));
+		         weir_refusal_text((weir_refusal)why));
 		if (strstr(f->expected, line))
 			met[why] = true;
 	}
@@ -216,10 +216,10 @@ enum { LONG = 60 * 1024 };
 static weir_event feed_blindly(const char *before, const char *endless, weir_refusal *why)
 {
 	const weir_limits limits = {.head = LONG,
-				    .target = 2 * LONG,
-				    .trailer = LONG,
-				    .fields = UINT16_MAX,
-				    .trailers = UINT16_MAX};
+	                            .target = 2 * LONG,
+	                            .trailer = LONG,
+	                            .fields = UINT16_MAX,
+	                            .trailers = UINT16_MAX};
 	static weir_field fields[LONG];
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	const size_t size = (2 * LONG / page + 1) * page;
@@ -263,9 +263,9 @@ static void looks_at_no_octet_of_an_endless_element_twice(void **state)
 		{"GET / HTTP/1.1\r\nHost: a\r\n", "A: b\r\n", WEIR_BIG_HEAD},
 		{"GET / HTTP/1.1\r\nHost: a\r\n", "Connection: close\r\n", WEIR_BIG_HEAD},
 		{"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n",
-		 WEIR_BIG_TRAILERS},
+	         WEIR_BIG_TRAILERS},
 		{"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "n",
-		 WEIR_BIG_TRAILERS},
+	         WEIR_BIG_TRAILERS},
 	};
 
 	(void)state;
@@ -366,7 +366,7 @@ static void slices_count_from_the_octets_given(void **state)
 	assert_memory_equal(body + piece.at, "hi", 2);
 	at = used;
 	assert_int_equal(weir_parse(&p, body + at, strlen(body) - at, &used, &piece),
-			 WEIR_TRAILERS);
+	                 WEIR_TRAILERS);
 	assert_int_equal(p.nfields, 1);
 	assert_memory_equal(body + at + fields[0].name.at, "A", 1);
 	assert_memory_equal(body + at + fields[0].value.at, "b", 1);

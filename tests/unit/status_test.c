@@ -90,7 +90,7 @@ static void tells_refusals_apart(void **state)
 	for (unsigned a = 1; a < WEIR_REFUSALS; a++)
 		for (unsigned b = 1; b < a; b++)
 			assert_string_not_equal(weir_refusal_text((weir_refusal)a),
-						weir_refusal_text((weir_refusal)b));
+			                        weir_refusal_text((weir_refusal)b));
 }
 
 static void has_no_words_for_what_is_no_refusal(void **state)

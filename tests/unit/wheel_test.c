@@ -21,7 +21,7 @@ struct conn {
 	int why;
 	int idles;
 	struct conn *victim; /* closed by the idle callback */
-	int64_t limit;	     /* what the model believes: due at, or -1 */
+	int64_t limit;       /* what the model believes: due at, or -1 */
 };
 
 enum { MOST = 600 };
@@ -124,9 +124,9 @@ static void run_until_ended(struct conn *c)
 static void a_limit_is_never_early_and_at_most_a_tick_late(void **state)
 {
 	static const int32_t limits[] = {
-		1,	     2,	       TICK - 1,    TICK,     TICK + 1,	     100,
-		1000,	     5000,     TURN - TICK, TURN - 1, TURN,	     TURN + 1,
-		TURN + TICK, 2 * TURN, 1000000,	    86400000, INT32_MAX / 2, INT32_MAX / 2 + 1,
+		1,           2,        TICK - 1,    TICK,     TICK + 1,      100,
+		1000,        5000,     TURN - TICK, TURN - 1, TURN,          TURN + 1,
+		TURN + TICK, 2 * TURN, 1000000,     86400000, INT32_MAX / 2, INT32_MAX / 2 + 1,
 		INT32_MAX};
 
 	(void)state;

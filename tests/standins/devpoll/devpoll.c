@@ -414,7 +414,7 @@ ssize_t __wrap_write(int fd, const void *octets, size_t count)
 	struct device *device = find_device(fd);
 
 	return device != NULL ? write_to_device(device, octets, count)
-			      : __real_write(fd, octets, count);
+	                      : __real_write(fd, octets, count);
 }
 
 ssize_t __wrap_pwrite(int fd, const void *octets, size_t count, off_t offset)
@@ -422,7 +422,7 @@ ssize_t __wrap_pwrite(int fd, const void *octets, size_t count, off_t offset)
 	struct device *device = find_device(fd);
 
 	return device != NULL ? write_to_device(device, octets, count)
-			      : __real_pwrite(fd, octets, count, offset);
+	                      : __real_pwrite(fd, octets, count, offset);
 }
 
 ssize_t __wrap_pwrite64(int fd, const void *octets, size_t count, off64_t offset)
@@ -430,7 +430,7 @@ ssize_t __wrap_pwrite64(int fd, const void *octets, size_t count, off64_t offset
 	struct device *device = find_device(fd);
 
 	return device != NULL ? write_to_device(device, octets, count)
-			      : __real_pwrite64(fd, octets, count, offset);
+	                      : __real_pwrite64(fd, octets, count, offset);
 }
 
 /* --- ioctl: asking the set ------------------------------------------------------------------- */
@@ -544,5 +544,5 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	void *argument = va_arg(rest, void *);
 	va_end(rest);
 	return device != NULL ? ask_device(device, request, argument)
-			      : __real_ioctl(fd, request, argument);
+	                      : __real_ioctl(fd, request, argument);
 }

@@ -122,9 +122,9 @@ static void misuse(int fd)
 	if (strict == NULL || strcmp(strict, "1") != 0)
 		return;
 	fprintf(stderr,
-		"kqueue stand-in: a change was submitted for descriptor %d, which is not open: "
-		"pending changes must be forgotten before the close\n",
-		fd);
+	        "kqueue stand-in: a change was submitted for descriptor %d, which is not open: "
+	        "pending changes must be forgotten before the close\n",
+	        fd);
 	abort();
 }
 
@@ -393,7 +393,7 @@ static int apply(struct kqueue *queue, const struct kevent *change)
  * negative error number.
  */
 static int apply_all(struct kqueue *queue, const struct kevent *changes, count_type nchanges,
-		     struct kevent *events, count_type nevents)
+                     struct kevent *events, count_type nevents)
 {
 	count_type told = 0;
 
@@ -543,7 +543,7 @@ static void after_report(struct kqueue *queue, int fd, enum side side)
 }
 
 static bool report(struct kqueue *queue, int fd, enum side side, uint32_t events,
-		   struct kevent *event)
+                   struct kevent *event)
 {
 	struct knote *note = find_knote(queue, fd, side);
 
@@ -561,7 +561,7 @@ static bool report(struct kqueue *queue, int fd, enum side side, uint32_t events
 }
 
 static count_type fetch(struct kqueue *queue, enum side side, struct kevent *events,
-			count_type room)
+                        count_type room)
 {
 	struct epoll_event ready[EVENTS_AT_ONCE];
 	int most = room < EVENTS_AT_ONCE ? (int)room : EVENTS_AT_ONCE;
@@ -612,7 +612,7 @@ static int sleep_until_ready(const struct kqueue *queue, const int64_t *left)
 }
 
 static int wait_for_events(struct kqueue *queue, struct kevent *events, count_type nevents,
-			   const struct timespec *timeout)
+                           const struct timespec *timeout)
 {
 	int64_t deadline = 0, left = 0;
 
@@ -631,7 +631,7 @@ static int wait_for_events(struct kqueue *queue, struct kevent *events, count_ty
 }
 
 int kevent(int kq, const struct kevent *changes, count_type nchanges, struct kevent *events,
-	   count_type nevents, const struct timespec *timeout)
+           count_type nevents, const struct timespec *timeout)
 {
 	lock();
 	struct kqueue *queue = find_queue(kq);

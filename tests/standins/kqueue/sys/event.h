@@ -85,10 +85,10 @@ int kqueue(void);
 
 #ifdef STANDIN_NETBSD
 int kevent(int kq, const struct kevent *changes, size_t nchanges, struct kevent *events,
-	   size_t nevents, const struct timespec *timeout);
+           size_t nevents, const struct timespec *timeout);
 #else
 int kevent(int kq, const struct kevent *changes, int nchanges, struct kevent *events, int nevents,
-	   const struct timespec *timeout);
+           const struct timespec *timeout);
 #endif
 
 #endif
