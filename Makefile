@@ -136,6 +136,7 @@ MEMIO_TESTS = \
 	tests/memio/memio_test.c \
 	tests/memio/http_conn_test.c \
 	tests/memio/http_storm_test.c \
+	tests/memio/http_calm_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/memio.c \
@@ -153,6 +154,7 @@ TOOL_SRCS = \
 
 TEST_SCRIPTS = \
 	tests/layers_test.sh \
+	tests/docs_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
 	tests/standins/check.sh \

@@ -13,6 +13,8 @@ struct weir__mem {
 	void *arg;
 	size_t used; /* octets handed out and not given back */
 	size_t cap;  /* `used` never passes this; SIZE_MAX for none */
+	/* Gives back what is only kept for the next borrower; called at the cap. NULL: nothing is. */
+	void (*shed)(struct weir__mem *mem);
 };
 
 /*

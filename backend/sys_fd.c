@@ -133,7 +133,7 @@ static int64_t write_quietly(int fd, const struct weir__vec *vec, int n)
 
 	memset(&msg, 0, sizeof(msg));
 	msg.msg_iov = as_iovec(vec);
-	msg.msg_iovlen = (unsigned)n;
+	msg.msg_iovlen = (uint16_t)n; /* widens to an int as well as to a size_t */
 	do
 		put = n == 1 ? send(fd, vec->data, vec->len, flags) : sendmsg(fd, &msg, flags);
 	while (put < 0 && errno == EINTR);

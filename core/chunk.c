@@ -51,6 +51,12 @@ void weir__chunks_free(struct weir__chunks *chunks)
 	drop(chunks->mem, &chunks->reserve, WEIR__CHUNK);
 }
 
+void weir__chunks_shed(struct weir__chunks *chunks)
+{
+	drop(chunks->mem, &chunks->free, WEIR__CHUNK);
+	chunks->nfree = 0;
+}
+
 bool weir__chunks_room(const struct weir__chunks *chunks)
 {
 	return chunks->nused < chunks->max;

@@ -33,6 +33,8 @@ void *weir__chunk_take(struct weir__chunks *chunks);
 /* The same for output: may take from the reserve. */
 void *weir__chunk_take_output(struct weir__chunks *chunks);
 void weir__chunk_give(struct weir__chunks *chunks, void *chunk);
+/* Gives those back that nobody has. The reserve stays. */
+void weir__chunks_shed(struct weir__chunks *chunks);
 /* Whether a take would not fail for the cap. */
 bool weir__chunks_room(const struct weir__chunks *chunks);
 /* Whether the caps leave output that many octets of chunks. */

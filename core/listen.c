@@ -19,10 +19,13 @@ struct weir_listener {
 	weir_listener *next, **link;
 	weir_timer retry;
 	struct weir__addr addr;
-	int64_t pid; /* who made the socket, and removes its path */
-	bool made;   /* by us, not inherited */
+	int64_t pid;     /* who made the socket, and removes its path */
+	int32_t waiting; /* was accepted when there was no memory for it; or -1 */
+	bool made;       /* by us, not inherited */
 	bool paused;
 };
+
+static void listener_ready(weir_loop *loop, struct weir__source *source, unsigned ready);
 
 weir_listener *weir__listener_next(const weir_listener *listener)
 {
@@ -44,18 +47,26 @@ static void resume(weir_listener *l)
 
 void weir__listeners_resume(weir_loop *loop)
 {
-	for (weir_listener *l = loop->listeners; l; l = l->next)
-		resume(l);
+	for (weir_listener *l = loop->listeners; l; l = l->next) {
+		/* No event tells of one that was accepted already. */
+		if (l->waiting >= 0)
+			weir_timer_start(loop, &l->retry, 0, 0);
+		else
+			resume(l);
+	}
 }
 
 static void retry(weir_timer *timer, void *arg)
 {
 	weir_listener *l = arg;
+	weir_loop *loop = l->owner->loop;
 	(void)timer;
 	/* Nothing of ours can make room: somebody else's descriptor may have. */
-	if (l->owner->loop->conns == 0)
-		l->owner->loop->at_limit = false;
+	if (loop->conns == 0)
+		loop->at_limit = false;
 	resume(l);
+	if (l->waiting >= 0)
+		listener_ready(loop, &l->source, WEIR__IN);
 }
 
 static void pause_accepting(weir_listener *l)
@@ -85,7 +96,7 @@ static bool evict(const weir_listener *l)
    because accept reports the lack of descriptors even when nobody waits. */
 static bool make_room(weir_listener *l)
 {
-	if (weir__sys_readable(l->source.fd) <= 0)
+	if (l->waiting < 0 && weir__sys_readable(l->source.fd) <= 0)
 		return false;
 	if (evict(l))
 		return true;
@@ -104,7 +115,8 @@ static weir_stream *spare_block(weir_loop *loop)
 
 static bool out_of_room(int error)
 {
-	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS ||
+	       error == -ENOSPC;
 }
 
 static void greet(weir_listener *l, weir_stream *s)
@@ -115,22 +127,45 @@ static void greet(weir_listener *l, weir_stream *s)
 		s->ops->open(s, s->arg);
 }
 
+/* It was accepted, but cannot be a stream. True: others may. */
+static bool turn_away(weir_listener *l, int fd, int why)
+{
+	/* A number beyond the poller's limit stays beyond it. */
+	if (out_of_room(why) && why != -EMFILE)
+		l->waiting = fd;
+	else
+		weir__sys_close(fd);
+	if (out_of_room(why))
+		pause_accepting(l);
+	/* What it frees is there in the next turn, and the pause ends with it. */
+	if (l->waiting >= 0)
+		evict(l);
+	return !out_of_room(why);
+}
+
 static bool take_in(weir_listener *l, int fd, const struct weir__addr *peer)
 {
 	weir_loop *loop = l->owner->loop;
 	weir_stream *s = loop->spare_stream;
 	int result = weir__stream_init(s, l->owner, fd, 0, false);
-	if (result < 0) {
-		weir__sys_close(fd);
-		if (out_of_room(result))
-			pause_accepting(l);
-		return result != -EMFILE;
-	}
+	if (result < 0)
+		return turn_away(l, fd, result);
 	loop->spare_stream = NULL;
 	loop->conns++;
 	weir__stream_set_peer(s, peer);
 	greet(l, s);
 	return true;
+}
+
+static int next_connection(weir_listener *l, struct weir__addr *peer)
+{
+	int fd = l->waiting;
+	if (fd < 0)
+		return weir__sys_accept(l->source.fd, peer);
+	l->waiting = -1;
+	if (weir__sys_remote(fd, peer) < 0)
+		peer->kind = WEIR__ADDR_NONE;
+	return fd;
 }
 
 /* False: enough for now. */
@@ -144,7 +179,7 @@ static bool accept_one(weir_listener *l)
 		make_room(l);
 		return false;
 	}
-	int fd = weir__sys_accept(l->source.fd, &peer);
+	int fd = next_connection(l, &peer);
 	if (fd >= 0)
 		return take_in(l, fd, &peer);
 	if (fd == -ECONNABORTED)
@@ -164,6 +199,8 @@ static void listener_ready(weir_loop *loop, struct weir__source *source, unsigne
 	for (int i = 0; i < ACCEPT_BOUND; i++)
 		if (source->fd < 0 || l->paused || !accept_one(l))
 			break;
+	if (source->fd >= 0 && l->waiting >= 0 && !l->paused)
+		pause_accepting(l);
 }
 
 /* ---- opening and closing ------------------------------------------------ */
@@ -241,6 +278,7 @@ int weir__listen(struct weir__owner *owner, weir_listener **out, const char *add
 	if (!l)
 		return -ENOMEM;
 	l->owner = owner;
+	l->waiting = -1;
 	l->source.fd = open_socket(l, address, opts ? opts : &defaults);
 	int result = l->source.fd < 0 ? l->source.fd : start(loop, l);
 	if (result < 0) {
@@ -283,6 +321,8 @@ void weir_listener_close(weir_listener *l)
 	resume(l);
 	weir__detach(loop, &l->source);
 	close_socket(l);
+	if (l->waiting >= 0)
+		weir__sys_close(l->waiting);
 	l->source.fd = -1;
 	*l->link = l->next;
 	if (l->next)

@@ -24,6 +24,8 @@
 #include "core/stream.h"
 
 #define FIRST_SLOTS 64
+/* More than any kernel gives out; so many slots can be counted in 32 bits. */
+#define MOST_SLOTS (1 << 26)
 
 /* ---- descriptors -------------------------------------------------------- */
 
@@ -73,7 +75,7 @@ static int arm(weir_loop *loop, struct weir__slot *slot)
 
 int weir__attach(weir_loop *loop, struct weir__source *source, bool shared)
 {
-	if (source->fd < 0 || source->fd > INT32_MAX / 4)
+	if (source->fd < 0 || source->fd >= MOST_SLOTS)
 		return -EBADF;
 	int result = grow_slots(loop, source->fd);
 	if (result < 0)
@@ -103,7 +105,7 @@ void weir__detach(weir_loop *loop, struct weir__source *source)
 void weir__want(weir_loop *loop, struct weir__source *source, unsigned want)
 {
 	source->want = (uint8_t)want;
-	if (want & ~loop->slots[source->fd].armed)
+	if (want & ~(unsigned)loop->slots[source->fd].armed)
 		mark_dirty(loop, source->fd);
 }
 
@@ -149,7 +151,7 @@ static void reconcile(weir_loop *loop)
 			mark_dirty(loop, fd);
 			loop->busy = true;
 		}
-		if (source && source->want & ~slot->armed && arm(loop, slot) < 0)
+		if (source && source->want & ~(unsigned)slot->armed && arm(loop, slot) < 0)
 			arm_failed(loop, source);
 		fd = next;
 	}
@@ -172,16 +174,16 @@ int weir__rebuild(weir_loop *loop)
 
 /* One stale event is ordinary: its descriptor was closed by an earlier one of
    the batch. The same again in the next wait means that the kernel still holds
-   a registration we know nothing of. */
+   a registration we know nothing of. There may be many of those, in any order:
+   the first of a wait is compared with all of the next. */
 static void stale(weir_loop *loop, const struct weir__event *event)
 {
-	bool again = loop->stale_fd == event->fd && loop->stale_tag == event->tag;
-	loop->stale_fd = event->fd;
-	loop->stale_tag = event->tag;
-	if (again) {
-		loop->stale_fd = -1;
+	if (loop->stale.fd == event->fd && loop->stale.tag == event->tag) {
+		loop->stale.fd = -1;
 		if (weir__rebuild(loop) < 0)
 			loop->retry = true;
+	} else if (loop->next_stale.fd < 0) {
+		loop->next_stale = *event;
 	}
 }
 
@@ -260,7 +262,7 @@ static int timeout(weir_loop *loop, int64_t max_wait)
 	return ms == INT64_MAX ? -1 : (int)min64(ms, INT_MAX);
 }
 
-static int wait(weir_loop *loop, int64_t max_wait)
+static int wait_for_events(weir_loop *loop, int64_t max_wait)
 {
 	struct weir__event events[WEIR__BATCH];
 	int max = loop->nalways ? WEIR__BATCH / 2 : WEIR__BATCH;
@@ -272,6 +274,8 @@ static int wait(weir_loop *loop, int64_t max_wait)
 		n += add_always_ready(loop, events + n);
 	for (int i = 0; i < n; i++)
 		dispatch(loop, &events[i]);
+	loop->stale = loop->next_stale;
+	loop->next_stale.fd = -1;
 	return 0;
 }
 
@@ -302,16 +306,22 @@ void weir__room(weir_loop *loop)
 		weir__streams_resume(loop);
 }
 
+void weir__wait_for_room(weir_loop *loop, int64_t ms)
+{
+	int64_t until = loop->now + ms;
+	/* Those who wait already are not put off by newcomers. */
+	if (!loop->starved || until < loop->starved_until)
+		loop->starved_until = until;
+	loop->starved = true;
+}
+
 static bool held(const weir_loop *loop)
 {
 	return loop->holds > 0 || atomic_load(&loop->posted);
 }
 
-int weir_loop_step(weir_loop *loop, int64_t max_wait_ms)
+static int turn(weir_loop *loop, int64_t max_wait_ms)
 {
-	int result = weir__thread_check(loop);
-	if (result < 0 || loop->turning)
-		return result < 0 ? result : WEIR_ESTATE;
 	loop->turning = true;
 	loop->turn_order = loop->order;
 	refresh_now(loop);
@@ -320,7 +330,7 @@ int weir_loop_step(weir_loop *loop, int64_t max_wait_ms)
 	run_errands(loop);
 	reconcile(loop);
 	/* What ran may have been the last thing that held the loop: then only look. */
-	result = wait(loop, held(loop) ? max_wait_ms : 0);
+	int result = wait_for_events(loop, held(loop) && !loop->stopping ? max_wait_ms : 0);
 	weir__wheel_run(loop);
 	weir__timers_run(loop);
 	if (loop->starved && loop->now >= loop->starved_until && weir__chunks_room(&loop->chunks))
@@ -328,6 +338,23 @@ int weir_loop_step(weir_loop *loop, int64_t max_wait_ms)
 	free_dead(loop);
 	loop->turning = false;
 	return result < 0 ? result : held(loop);
+}
+
+/* The loop is not entered from its own callbacks. */
+static int may_run(const weir_loop *loop)
+{
+	int result = weir__thread_check(loop);
+	return result == 0 && loop->turning ? WEIR_ESTATE : result;
+}
+
+int weir_loop_step(weir_loop *loop, int64_t max_wait_ms)
+{
+	int result = may_run(loop);
+	if (result == 0) {
+		result = turn(loop, max_wait_ms);
+		loop->stopping = false;
+	}
+	return result;
 }
 
 /* The loop is not to be entered again from there. */
@@ -340,11 +367,11 @@ static void run_at_end(weir_loop *loop)
 
 int weir_loop_run(weir_loop *loop)
 {
-	int result = weir__thread_check(loop);
-	if (result < 0 || loop->turning)
-		return result < 0 ? result : WEIR_ESTATE;
+	int result = may_run(loop);
+	if (result < 0)
+		return result;
 	while (result >= 0 && !loop->stopping && held(loop))
-		result = weir_loop_step(loop, -1);
+		result = turn(loop, -1);
 	run_at_end(loop);
 	loop->stopping = false;
 	return result < 0 ? result : 0;
@@ -437,6 +464,8 @@ static int renew_wake(weir_loop *loop)
 int weir_loop_forked(weir_loop *loop)
 {
 	loop->thread = weir__sys_thread();
+	/* Threads that were posting are not here. */
+	atomic_store(&loop->posting, 0);
 	for (int32_t fd = 0; fd < loop->nslots; fd++)
 		loop->slots[fd].shared = 1;
 	int result = weir__rebuild(loop);
@@ -467,6 +496,12 @@ static struct weir__mem memory_of(const weir_loop_opts *opts)
 	return mem;
 }
 
+static void shed(struct weir__mem *mem)
+{
+	weir_loop *loop = (weir_loop *)(void *)mem;
+	weir__chunks_shed(&loop->chunks);
+}
+
 static int32_t or_default(int32_t value, int32_t zero)
 {
 	return value ? value : zero;
@@ -474,7 +509,7 @@ static int32_t or_default(int32_t value, int32_t zero)
 
 static void init(weir_loop *loop, const weir_loop_opts *opts)
 {
-	loop->dirty = loop->stale_fd = -1;
+	loop->dirty = loop->stale.fd = loop->next_stale.fd = -1;
 	loop->tasks_end = &loop->tasks;
 	loop->thread = weir__sys_thread();
 	loop->max_conns = opts->max_conns > 0 ? opts->max_conns : INT32_MAX;
@@ -510,6 +545,7 @@ int weir_loop_new(weir_loop **out, const weir_loop_opts *opts)
 	if (!loop)
 		return -ENOMEM;
 	loop->mem = mem;
+	loop->mem.shed = shed;
 	init(loop, opts);
 	int result =
 		weir__chunks_init(&loop->chunks, &loop->mem, or_default(opts->max_chunks, 16384));

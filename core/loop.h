@@ -74,6 +74,8 @@ struct weir__owner {
 	weir_loop *loop;
 	void *arg; /* the listener's */
 	const weir_stream_ops *ops;
+	/* NULL, or a protocol's: the kernel has taken the last of the queue. From the loop. */
+	void (*emptied)(weir_stream *stream);
 	const weir_transport *transport;
 	void *transport_arg;
 	uint32_t refs; /* the listener and each stream */
@@ -89,7 +91,7 @@ struct weir__owner {
 #define WEIR__RETRY_MS 100
 
 struct weir_loop {
-	struct weir__mem mem;
+	struct weir__mem mem; /* the first: shed finds the loop by it */
 	weir__poller *poller;
 	struct weir__slot *slots;
 	int32_t nslots;
@@ -103,8 +105,8 @@ struct weir_loop {
 	int64_t holds; /* what keeps the loop running */
 	bool stopping, busy, retry, draining, turning;
 
-	int32_t stale_fd; /* the stale event of the last wait */
-	uint32_t stale_tag;
+	struct weir__event stale;      /* the first stale one of the last wait; fd -1: none */
+	struct weir__event next_stale; /* ... and of this one */
 
 	weir_task *tasks, **tasks_end;
 	weir_task *at_end, *at_drain;
@@ -154,6 +156,9 @@ void weir__errand(weir_loop *loop, struct weir__source *source);
 void weir__bury(weir_loop *loop, void *object, size_t size);
 /* Room has come: listeners and readers that wait for it go on. */
 void weir__room(weir_loop *loop);
+/* A stream waits for a chunk or memory: has weir__streams_resume called when there may
+   be some, but not before so many ms have passed. */
+void weir__wait_for_room(weir_loop *loop, int64_t ms);
 /* Seconds since 1970, asked once per turn. */
 int64_t weir__loop_wall(weir_loop *loop);
 /* The wrong thread under --enable-debug: WEIR_ETHREAD, else 0. */

@@ -6,6 +6,18 @@ static int32_t positive(int32_t value, int32_t none, int32_t zero)
 	return value > 0 ? value : value < 0 ? none : zero;
 }
 
+static int32_t at_most(int32_t value, int32_t most)
+{
+	return value < most ? value : most;
+}
+
+/* Whoever names only one of them gets the others in order. */
+static void sort_marks(struct weir__owner *owner)
+{
+	owner->high = at_most(owner->high, owner->max_queue);
+	owner->low = at_most(owner->low, owner->high);
+}
+
 void weir__owner_init(struct weir__owner *owner, weir_loop *loop, const weir_stream_opts *opts,
                       const weir_stream_ops *ops, void *arg)
 {
@@ -26,6 +38,7 @@ void weir__owner_init(struct weir__owner *owner, weir_loop *loop, const weir_str
 		.max_queue = positive(opts->max_queue, INT32_MAX, 4 << 20),
 		.max_unread = positive(opts->max_unread, INT32_MAX, 64 << 10),
 	};
+	sort_marks(owner);
 }
 
 static struct weir__owner *new_owner(weir_loop *loop, const weir_stream_opts *opts,

@@ -73,11 +73,16 @@ void weir__input_drop(weir_stream *s)
 static void starve(weir_stream *s)
 {
 	weir_loop *loop = loop_of(s);
+	int64_t wait = 0;
+	/* With chunks left under the cap it is memory that is out. What the longest
+	   idle gives way with is there in the next turn; without one, nobody here
+	   gives memory back for certain, so it is tried again, but not at once. */
+	if (weir__chunks_room(&loop->chunks) && !weir__evict(loop, NULL))
+		wait = WEIR__RETRY_MS;
+	if (weir__is(s, WEIR__CLOSED))
+		return;
+	weir__wait_for_room(loop, wait);
 	weir__set(s, WEIR__STARVED);
-	loop->starved = true;
-	/* With chunks left under the cap it is memory that is out: nobody here
-	   gives that back for certain, so it is tried again, but not at once. */
-	loop->starved_until = loop->now + (weir__chunks_room(&loop->chunks) ? WEIR__RETRY_MS : 0);
 	weir__stream_update(s);
 }
 

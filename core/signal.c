@@ -15,13 +15,24 @@ static bool watched(const weir_loop *loop, int signo)
 	return false;
 }
 
+static bool started(const weir_loop *loop, const weir_signal *watcher)
+{
+	const weir_signal *w = loop->signals;
+	while (w && w != watcher)
+		w = w->next;
+	return w != NULL;
+}
+
 int weir_signal_start(weir_loop *loop, weir_signal *watcher, int signo, weir_signal_fn *fn,
                       void *arg)
 {
 	int result = weir__thread_check(loop);
-	watcher->loop = NULL;
 	if (result < 0)
 		return result;
+	/* Started already: goes on as it is. */
+	if (started(loop, watcher))
+		return -EBUSY;
+	watcher->loop = NULL;
 	if (signo < 1 || signo >= WEIR__SIGNAL_MAX)
 		return -EINVAL;
 	if (!watched(loop, signo)) {

@@ -121,7 +121,7 @@ static void open_told(weir_stream *s)
 static bool over(const weir_stream *s)
 {
 	bool both = weir__is(s, WEIR__SHUT) && weir__is(s, WEIR__END_TOLD);
-	bool last = weir__is(s, WEIR__LAST) && weir_queued(s) == 0;
+	bool last = weir__is(s, WEIR__LAST) && weir__all_sent(s);
 	return both || last;
 }
 
@@ -145,6 +145,11 @@ static void settle(weir_loop *loop, struct weir__source *source)
 
 void weir__stream_expired(weir_stream *s)
 {
+	/* Not the peer's fault: it may have sent something that is not read yet. */
+	if (s->idle_ms && weir__is(s, WEIR__STARVED)) {
+		weir__stream_alive(s);
+		return;
+	}
 	if (!s->ops->idle) {
 		weir__stream_end(s, WEIR_ETIMEOUT);
 		return;
@@ -159,6 +164,8 @@ void weir__streams_resume(weir_loop *loop)
 	loop->starved = false;
 	for (int32_t fd = 0; fd < loop->nslots; fd++) {
 		weir_stream *s = weir__stream_at(loop, fd);
+		if (s && weir__is(s, WEIR__ABOVE)) /* settle sees whether drain is due */
+			weir__errand(loop, &s->source);
 		if (!s || !weir__is(s, WEIR__STARVED))
 			continue;
 		weir__unset(s, WEIR__STARVED);
@@ -268,6 +275,11 @@ void weir__stream_doom(weir_stream *s, int why)
 	weir__set(s, WEIR__DOOMED);
 	weir__stream_update(s);
 	weir__errand(loop_of(s), &s->source);
+}
+
+void weir__stream_reset(weir_stream *s)
+{
+	weir__sys_reset_on_close(s->source.fd);
 }
 
 void weir__stream_last(weir_stream *s)

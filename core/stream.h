@@ -24,7 +24,7 @@ enum {
 	WEIR__HELD = 0x0080,       /* weir_hold */
 	WEIR__STARVED = 0x0100,    /* waits for a chunk to read into */
 	WEIR__BLOCKED = 0x0200,    /* the kernel takes no more just now */
-	WEIR__ABOVE = 0x0400,      /* was above the high mark: drain is owed */
+	WEIR__ABOVE = 0x0400,      /* was above the high mark, or refused a write: drain is owed */
 	WEIR__OFFER = 0x0800,      /* what is unread is to be offered */
 	WEIR__DOOMED = 0x1000,     /* gone is to be called; limit.due holds why */
 	WEIR__EVICTABLE = 0x2000,
@@ -78,8 +78,13 @@ void weir__stream_offer(weir_stream *stream);
 /* As weir_writev, but only queues; weir__stream_flush sends. */
 int64_t weir__stream_gather(weir_stream *stream, const weir_str *pieces, int n);
 void weir__stream_flush(weir_stream *stream);
+/* Asks a kernel that would take no more once again, before it says so by itself: many do
+   only when a good part of their buffer is free. From the loop. */
+void weir__stream_retry(weir_stream *stream);
 /* Ends the stream, with gone(0), as soon as the queue is empty. No more writes. */
 void weir__stream_last(weir_stream *stream);
+/* Has its close drop what the kernel has not sent: for a peer that takes nothing. */
+void weir__stream_reset(weir_stream *stream);
 /* Ends the stream from the loop: gone(why) is the last call. */
 void weir__stream_doom(weir_stream *stream, int why);
 /* The stream of a descriptor, or NULL. */
@@ -110,7 +115,7 @@ void weir__stream_alive(weir_stream *stream);
 void weir__stream_set_peer(weir_stream *stream, const struct weir__addr *addr);
 /* Makes room by ending the longest idle stream (of that owner, unless NULL). False: none. */
 bool weir__evict(weir_loop *loop, const struct weir__owner *owner);
-/* Those that waited for a chunk read again. */
+/* Those that waited for a chunk read again; those that were refused a write hear drain. */
 void weir__streams_resume(weir_loop *loop);
 
 /* read.c: there may be something to read; what is unread is to be offered; buffers go back. */
@@ -120,6 +125,8 @@ void weir__input_drop(weir_stream *stream);
 /* write.c: the kernel may take more; what a flush left to be told. */
 void weir__stream_writable(weir_stream *stream);
 void weir__stream_settle_output(weir_stream *stream);
+/* Nothing is queued, and the transport keeps nothing back. */
+bool weir__all_sent(const weir_stream *stream);
 /* Tells the references that are through. False: the stream was closed meanwhile. */
 bool weir__output_tell(weir_stream *stream, int status);
 /* open.c: the outcome of a connect is known. */

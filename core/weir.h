@@ -10,8 +10,9 @@
  * alone until you watch a signal.
  *
  * Callbacks come only from the loop, never from inside a function that you call
- * (the allocator hook excepted). The object comes first, then what happened,
- * your pointer last.
+ * (the allocator hook and the functions of a transport excepted, which do not
+ * call weir in turn). The object comes first, then what happened, your pointer
+ * last.
  *
  * Closing. You close an object: it is silent from that moment and the pointer
  * is dead. It closes itself: you hear once, as its last call (`gone`). Closing
@@ -111,7 +112,8 @@ int weir_loop_step(weir_loop *loop, int64_t max_wait_ms);
 /* Makes weir_loop_run return after this turn. */
 void weir_loop_stop(weir_loop *loop);
 
-/* The loop's monotonic clock, in ms: the time at which this turn began. */
+/* The loop's monotonic clock, in ms: the time at which this turn began or, after
+   its wait, at which that ended. */
 int64_t weir_loop_now(const weir_loop *loop);
 
 /*
@@ -262,7 +264,8 @@ struct weir_signal {
  * came since the last call. Any number of watchers may share a signal; all must
  * be of one loop. The disposition found is put back when the last one stops.
  * A watcher does not hold the loop. Returns 0, -EINVAL (no such signal, or it
- * cannot be caught), -EBUSY (another loop has this signal), -EMFILE, -ENOMEM.
+ * cannot be caught) or -EBUSY (another loop has this signal, or the watcher is
+ * started already).
  */
 int weir_signal_start(weir_loop *loop, weir_signal *watcher, int signo, weir_signal_fn *fn,
                       void *arg);
@@ -295,7 +298,8 @@ typedef struct weir_stream_ops {
 	size_t (*data)(weir_stream *stream, const char *data, size_t len, void *arg);
 	/* The peer sends no more. NULL: weir_finish is called for you. */
 	void (*end)(weir_stream *stream, void *arg);
-	/* The queue has fallen to the low mark after it was above the high one. */
+	/* The queue has fallen to the low mark after it was above the high one, or a
+	   write that was refused as WEIR_EFULL may be tried again. */
 	void (*drain)(weir_stream *stream, void *arg);
 	/* Nothing was read or written for the idle limit. It starts anew when you
 	   return. NULL: the stream ends with gone(WEIR_ETIMEOUT). */
@@ -343,7 +347,8 @@ typedef struct weir_stream_opts {
 	int32_t backlog;    /* listen: 0 is the system's largest */
 	int32_t max_conns;  /* listen: accepted and alive; 0 or WEIR_OFF: no limit */
 	int32_t idle_ms;    /* idle limit of its streams; 0 or WEIR_OFF: none */
-	int32_t low, high;  /* octets: the marks of the queue; 0: 16 KiB and 64 KiB */
+	int32_t low, high;  /* octets: the marks of the queue; 0: 16 KiB and 64 KiB; at most
+	                       high and max_queue */
 	int32_t max_queue;  /* octets: writes beyond are WEIR_EFULL; 0: 4 MiB */
 	int32_t max_unread; /* octets kept for a data callback; 0: 64 KiB */
 	bool reuse_port;    /* listen: SO_REUSEPORT; -ENOTSUP where there is none */
@@ -397,7 +402,7 @@ int weir_adopt(weir_loop *loop, weir_stream **stream, int fd, const weir_stream_
 /*
  * Writes. Returns how many octets are queued now (0: the kernel has them all),
  * or < 0 with nothing taken and the stream unharmed: WEIR_EFULL when len does
- * not fit below max_queue or memory is at its cap, WEIR_ECLOSED after
+ * not fit below max_queue or there is no memory for it, WEIR_ECLOSED after
  * weir_finish or when the peer is known to be gone. What the kernel does not
  * take at once is copied. An error of the kernel is told by gone, not here.
  */
@@ -432,7 +437,7 @@ void weir_hold(weir_stream *stream, bool hold);
 
 /*
  * The marks of the queue: drain is called when it falls to low after having
- * been above high; writes past max are refused. 0 keeps the present value.
+ * been above high, or after a refusal; writes past max are refused. 0 keeps the present value.
  * Returns 0, -ENOMEM, or WEIR_EINVALID unless low <= high <= max.
  */
 int weir_marks(weir_stream *stream, int32_t low, int32_t high, int32_t max);

@@ -57,22 +57,37 @@ static int64_t max_queue(const weir_stream *s)
 	return s->flow && s->flow->pinned ? s->flow->max_queue : s->owner->max_queue;
 }
 
+/* There is no memory for a write: drain is owed. Where no progress of the queue
+   brings it about, memory is looked at again later. */
+static int refuse(weir_stream *s)
+{
+	weir__set(s, WEIR__ABOVE);
+	if (weir_queued(s) <= low_mark(s))
+		weir__wait_for_room(loop_of(s), WEIR__RETRY_MS);
+	return WEIR_EFULL;
+}
+
 /* Judged before the kernel is tried, so that a refusal leaves nothing half done. */
-static int may_queue(const weir_stream *s, size_t len)
+static int may_queue(weir_stream *s, size_t len)
 {
 	if (weir__is(s, WEIR__CLOSED | WEIR__FINISHING | WEIR__DOOMED | WEIR__LAST))
 		return WEIR_ECLOSED;
 	/* Negative where the user has lowered the maximum below what is queued. */
 	int64_t room = max_queue(s) - weir_queued(s);
-	return room < 0 || len > (uint64_t)room ? WEIR_EFULL : 0;
+	if (room >= 0 && len <= (uint64_t)room)
+		return 0;
+	/* What can fit at all may be tried again when the queue has fallen. */
+	if (len <= (uint64_t)max_queue(s))
+		weir__set(s, WEIR__ABOVE);
+	return WEIR_EFULL;
 }
 
 /* The same for octets that are copied if they have to wait. */
-static int may_copy(const weir_stream *s, size_t len)
+static int may_copy(weir_stream *s, size_t len)
 {
 	int result = may_queue(s, len);
 	if (result == 0 && !weir__chunks_allow(&loop_of(s)->chunks, len))
-		result = WEIR_EFULL;
+		result = refuse(s);
 	return result;
 }
 
@@ -135,11 +150,16 @@ static size_t send_pieces(weir_stream *s, const struct weir__vec *vec, int n)
 	return (size_t)sent;
 }
 
+bool weir__all_sent(const weir_stream *s)
+{
+	return !weir_queued(s) && !waiting(s);
+}
+
 /* Closes our direction once all is sent. */
 static void shut_if_due(weir_stream *s)
 {
-	if (!weir__is(s, WEIR__FINISHING) || weir__is(s, WEIR__SHUT | WEIR__DOOMED) || waiting(s) ||
-	    weir_queued(s))
+	if (!weir__is(s, WEIR__FINISHING) || weir__is(s, WEIR__SHUT | WEIR__DOOMED) ||
+	    !weir__all_sent(s))
 		return;
 	int result = shut(s);
 	if (result == -EAGAIN) {
@@ -158,7 +178,7 @@ static void after_sending(weir_stream *s)
 {
 	const struct weir__flow *f = s->flow;
 	bool drained = weir__is(s, WEIR__ABOVE) && weir_queued(s) <= low_mark(s);
-	if (drained || (f && f->out.sent) || (weir__is(s, WEIR__LAST) && !weir_queued(s)))
+	if (drained || (f && f->out.sent) || (weir__is(s, WEIR__LAST) && weir__all_sent(s)))
 		weir__errand(loop_of(s), &s->source);
 	shut_if_due(s);
 }
@@ -180,14 +200,21 @@ void weir__stream_flush(weir_stream *s)
 	weir__flow_trim(s);
 }
 
-void weir__stream_writable(weir_stream *s)
+void weir__stream_retry(weir_stream *s)
 {
 	weir__unset(s, WEIR__BLOCKED);
 	if (unsent(s))
 		send_pieces(s, NULL, 0);
 	weir__stream_flush(s);
 	weir__stream_update(s);
+}
+
+void weir__stream_writable(weir_stream *s)
+{
+	weir__stream_retry(s);
 	weir__room(loop_of(s));
+	if (s->owner->emptied && weir__all_sent(s) && !weir__is(s, WEIR__CLOSED | WEIR__DOOMED))
+		s->owner->emptied(s);
 }
 
 /* ---- writing ------------------------------------------------------------ */
@@ -229,12 +256,11 @@ static size_t send_now(weir_stream *s, const weir_str *pieces, int n)
 	return sent - old;
 }
 
-/* Copies what is left after `skip` octets behind the queue. 0 or -ENOMEM. */
-static int queue(weir_stream *s, const weir_str *pieces, int n, size_t skip)
+/* Copies what is left after `skip` octets behind the queue. False: no memory. */
+static bool queue(weir_stream *s, const weir_str *pieces, int n, size_t skip)
 {
-	if (!weir__flow_get(s))
-		return -ENOMEM;
-	return weir__outq_copy(&s->flow->out, &loop_of(s)->chunks, pieces, n, skip);
+	return weir__flow_get(s) &&
+	       weir__outq_copy(&s->flow->out, &loop_of(s)->chunks, pieces, n, skip) == 0;
 }
 
 /* What every write ends with: more than the kernel was tried with may be queued. */
@@ -253,12 +279,12 @@ int64_t weir_writev(weir_stream *s, const weir_str *pieces, int n)
 	if (result < 0 || !len)
 		return result < 0 ? result : weir_queued(s);
 	size_t sent = send_now(s, pieces, n);
-	if (sent < len && !weir__is(s, WEIR__DOOMED))
-		result = queue(s, pieces, n, sent);
-	if (result < 0 && sent) {
-		/* Some octets are with the kernel already: the stream cannot go on. */
-		weir__stream_doom(s, result);
-		result = 0;
+	if (sent < len && !weir__is(s, WEIR__DOOMED) && !queue(s, pieces, n, sent)) {
+		/* With some octets at the kernel already, the stream cannot go on. */
+		if (sent)
+			weir__stream_doom(s, -ENOMEM);
+		else
+			result = refuse(s);
 	}
 	int64_t queued = written(s);
 	return result < 0 ? result : queued;
@@ -273,8 +299,8 @@ int64_t weir_write(weir_stream *s, const void *data, size_t len)
 int64_t weir__stream_gather(weir_stream *s, const weir_str *pieces, int n)
 {
 	int result = may_copy(s, length(pieces, n));
-	if (result == 0)
-		result = queue(s, pieces, n, 0);
+	if (result == 0 && !queue(s, pieces, n, 0))
+		result = refuse(s);
 	if (result < 0) {
 		weir__flow_trim(s);
 		return result;
@@ -295,7 +321,8 @@ int64_t weir_write_ref(weir_stream *s, const void *data, size_t len, weir_ref_fn
 	struct weir__seg *ref = weir__outq_ref(&loop->mem, done, arg);
 	if (!ref || !weir__flow_get(s)) {
 		weir__mem_free(&loop->mem, ref, sizeof *ref);
-		return -ENOMEM;
+		weir__flow_trim(s);
+		return refuse(s);
 	}
 	size_t sent = send_now(s, &piece, 1);
 	if (sent == len)

@@ -35,7 +35,13 @@
 /* ---- calling the application -------------------------------------------- */
 
 static void conclude(struct weir_req *req);
-static bool tell_end(struct weir_req *req);
+static bool tell(struct weir_req *req);
+
+static bool takes_body(const weir_stream *stream, const struct weir_req *req)
+{
+	return stream->arg == req && req->reading == WEIR__READ_BODY &&
+	       !weir__req_is(req, WEIR__STILL);
+}
 
 /*
  * A callback has returned. False: there is no connection any more, or it has no
@@ -51,22 +57,39 @@ static bool returned(weir_stream *stream, struct weir_req *req)
 	}
 	if (!weir__req_is(req, WEIR__IN_HAND))
 		conclude(req);
-	else if (!tell_end(req))
+	else if (!tell(req))
 		return false;
 	return !weir__conn_over(stream);
 }
 
-/* Tells that the body is complete, when it is time to. As returned(). */
-static bool tell_end(struct weir_req *req)
+/* Tells that the peer sends no more. As returned(). */
+static bool tell_eof(struct weir_req *req)
 {
 	weir_stream *stream = req->stream;
 
-	if (req->reading != WEIR__READ_WHOLE || !req->ops || !req->ops->end ||
-	    weir__req_is(req, WEIR__END_DONE | WEIR__STILL))
+	if (!req->ops || !req->ops->eof || weir__req_is(req, WEIR__EOF_DONE))
 		return true;
-	req->flags |= WEIR__END_DONE | WEIR__BUSY;
-	req->ops->end(req, req->arg);
+	req->flags |= WEIR__EOF_DONE | WEIR__BUSY;
+	req->ops->eof(req, req->arg);
 	return returned(stream, req);
+}
+
+/* Tells what it is time to tell: the end of the body, then that of the peer. As returned(). */
+static bool tell(struct weir_req *req)
+{
+	weir_stream *stream = req->stream;
+
+	if (req->reading == WEIR__READ_WHOLE && req->ops && req->ops->end &&
+	    !weir__req_is(req, WEIR__END_DONE | WEIR__STILL)) {
+		req->flags |= WEIR__END_DONE | WEIR__BUSY;
+		req->ops->end(req, req->arg);
+		return returned(stream, req);
+	}
+	/* Before this request came, perhaps; but not before what is here of its body. */
+	if (weir__conn_at_eof(stream) &&
+	    !(takes_body(stream, req) && weir__req_is(req, WEIR__BEHIND)))
+		return tell_eof(req);
+	return true;
 }
 
 /* ---- the reply is complete ---------------------------------------------- */
@@ -223,12 +246,6 @@ static bool offer(weir_stream *stream, struct weir_req *req, struct weir__pieces
 	return returned(stream, req);
 }
 
-static bool takes_body(const weir_stream *stream, const struct weir_req *req)
-{
-	return stream->arg == req && req->reading == WEIR__READ_BODY &&
-	       !weir__req_is(req, WEIR__STILL);
-}
-
 /* What became of the content that was offered. As step(). */
 static bool after_offer(struct weir_req *req, struct weir__pieces *pieces, size_t *used)
 {
@@ -249,7 +266,7 @@ static bool after_offer(struct weir_req *req, struct weir__pieces *pieces, size_
 	*used = pieces->at;
 	req->ready = 0;
 	req->reading = WEIR__READ_WHOLE;
-	return tell_end(req);
+	return tell(req);
 }
 
 static void count_in(struct weir_req *req, size_t len)
@@ -296,12 +313,17 @@ static bool step_drop(struct weir_req *req, char *data, size_t len, size_t *used
 	req->reply_left -= (int64_t)pieces.at;
 	req->ready = 0;
 	*used = pieces.at;
+	/* Too long is too long, even if the end came in the same read. */
+	if (pieces.bad || req->reply_left < 0) {
+		weir__req_part(req);
+		return true;
+	}
 	if (weir__req_is(req, WEIR__PARSED)) {
 		weir__req_drop_parts(req);
 		weir__req_await(req);
 		return true;
 	}
-	if (!pieces.bad && req->reply_left >= 0 && !weir__conn_at_eof(req->stream))
+	if (!weir__conn_at_eof(req->stream))
 		return false;
 	weir__req_part(req);
 	return true;
@@ -367,6 +389,8 @@ static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 		req->flags |= WEIR__BEHIND;
 	if (req->reading == WEIR__READ_HEAD && weir__conn_at_eof(stream) && !(fresh && left))
 		weir__req_part(req);
+	else if (takes_body(stream, req) && weir__conn_at_eof(stream) && !left)
+		weir_later(req->server->loop, &req->task);
 	if (left >= WEIR__CHUNK && ahead(stream, req))
 		weir_hold(stream, true);
 	weir__limit_arm(stream, req);
@@ -408,13 +432,12 @@ static void move_on(weir_stream *stream)
 
 	if (weir__conn_over(stream))
 		return;
-	if (req && (!weir__req_is(req, WEIR__IN_HAND) || takes_body(stream, req)))
+	if (req && (!weir__req_is(req, WEIR__IN_HAND) || takes_body(stream, req))) {
 		weir_hold(stream, false);
-	if (req && (!weir__req_is(req, WEIR__IN_HAND) || weir__req_is(req, WEIR__ASKED))) {
 		if (weir__stream_unread(stream))
 			weir__stream_offer(stream);
-		else if (weir__req_is(req, WEIR__IN_HAND))
-			weir_later(req->server->loop, &req->task);
+	} else if (req && weir__req_is(req, WEIR__ASKED)) {
+		weir_later(req->server->loop, &req->task);
 	}
 	weir__conn_rest(stream);
 }
@@ -468,7 +491,7 @@ void weir__req_settle(weir_task *task, void *arg)
 		weir__req_cut_short(req);
 		return;
 	}
-	tell_end(req);
+	tell(req);
 	move_on(stream);
 }
 
@@ -526,12 +549,8 @@ static void conn_end(weir_stream *stream, void *arg)
 	if (req->reading == WEIR__READ_DROP) {
 		weir__req_part(req);
 	} else if (weir__req_is(req, WEIR__IN_HAND)) {
-		if (req->ops && req->ops->eof) {
-			req->flags |= WEIR__BUSY;
-			req->ops->eof(req, req->arg);
-			if (!returned(stream, req))
-				return;
-		}
+		if (!tell_eof(req))
+			return;
 		if (takes_body(stream, req) && !weir__req_is(req, WEIR__PARSED)) {
 			weir__req_cut_short(req);
 			return;
@@ -553,33 +572,19 @@ static void conn_drain(weir_stream *stream, void *arg)
 	move_on(stream);
 }
 
-/* What was awaited has not come in time. False: the connection is gone. */
-static bool too_late(weir_stream *stream, struct weir_req *req)
+/* What was awaited has not come in time. */
+static void too_late(weir_stream *stream, struct weir_req *req)
 {
+	const bool windowed = req->reading == WEIR__READ_BODY || req->reading == WEIR__READ_DROP;
 	const bool enough = req->came >= req->server->body_need;
 
 	req->flags &= (uint16_t)~WEIR__READ_DUE;
-	switch (req->reading) {
-	case WEIR__READ_HEAD:
+	if (windowed && (enough || stream->source.bits & WEIR__STARVED))
+		return;
+	if (req->reading == WEIR__READ_HEAD || req->reading == WEIR__READ_BODY)
 		weir__req_refuse(req, 408, NULL, WEIR_ETIMEOUT);
-		break;
-	case WEIR__READ_BODY:
-	case WEIR__READ_DROP:
-		if (enough || stream->source.bits & WEIR__STARVED)
-			break;
-		if (req->reading == WEIR__READ_BODY) {
-			weir__req_refuse(req, 408, NULL, WEIR_ETIMEOUT);
-			break;
-		}
+	else
 		weir__conn_cut(stream, WEIR_ETIMEOUT);
-		return false;
-	default:
-		if (weir_queued(stream))
-			break;
-		weir__conn_cut(stream, WEIR_ETIMEOUT);
-		return false;
-	}
-	return !weir__conn_over(stream);
 }
 
 static void conn_idle(weir_stream *stream, void *arg)
@@ -590,14 +595,19 @@ static void conn_idle(weir_stream *stream, void *arg)
 		weir_close(stream);
 		return;
 	}
-	if (weir__req_is(req, WEIR__WRITE_DUE) && weir__limit_passed(stream, req->write_due) &&
-	    !weir__limit_taken(stream, req)) {
-		weir__conn_cut(stream, WEIR_ETIMEOUT);
-		return;
+	if (weir__req_is(req, WEIR__WRITE_DUE) && weir__limit_passed(stream, req->write_due)) {
+		/* A slow reader may have made less room than the kernel tells of. */
+		weir__stream_retry(stream);
+		if (weir__conn_over(stream))
+			return;
+		if (!weir__limit_taken(stream, req)) {
+			weir__stream_reset(stream);
+			weir__conn_cut(stream, WEIR_ETIMEOUT);
+			return;
+		}
 	}
-	if (weir__req_is(req, WEIR__READ_DUE) && weir__limit_passed(stream, req->read_due) &&
-	    !too_late(stream, req))
-		return;
+	if (weir__req_is(req, WEIR__READ_DUE) && weir__limit_passed(stream, req->read_due))
+		too_late(stream, req);
 	weir__conn_rest(stream);
 }
 

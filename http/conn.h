@@ -63,7 +63,8 @@ enum {
 	WEIR__ASKED = 0x0400,     /* inside a callback: what is unread is to be offered */
 	WEIR__READ_DUE = 0x0800,  /* read_due counts */
 	WEIR__WRITE_DUE = 0x1000, /* write_due counts */
-	WEIR__ORPHAN = 0x2000     /* gone is to be called from the loop */
+	WEIR__ORPHAN = 0x2000,    /* gone is to be called from the loop */
+	WEIR__EOF_DONE = 0x4000   /* ops->eof was called */
 };
 
 struct weir_server {
@@ -137,7 +138,7 @@ void weir__req_asks(struct weir_req *req);
 void weir__req_orphan(struct weir_req *req);
 /* Whether the connection can live on with what is unread of the body. */
 bool weir__req_drainable(const struct weir_req *req);
-/* Something was written outside of a callback: sets what must be watched now. */
+/* Something was written outside of a callback, or the queue has emptied: goes on from there. */
 void weir__conn_rest(weir_stream *stream);
 /* req->task: what the application is owed, but not inside its own call. */
 void weir__req_settle(weir_task *task, void *arg);
@@ -209,7 +210,7 @@ void weir__limit_arm(weir_stream *stream, struct weir_req *req);
 /* A window of writing has ended. False: the peer took too little. */
 bool weir__limit_taken(const weir_stream *stream, struct weir_req *req);
 
-/* ---- part.c: the end; from the loop only, but for conn_part and conn_close ---- */
+/* ---- part.c: the end; from the loop only, but for the two named part ---- */
 
 /* The stream has left; tells the application that has the request in hand, or frees it. */
 void weir__req_gone(struct weir_req *req, int why);
@@ -227,7 +228,6 @@ void weir__req_cut_short(struct weir_req *req);
 void weir__conn_cut(weir_stream *stream, int why);
 /* The connection has no request: closes it as soon as all is sent. */
 void weir__conn_part(weir_stream *stream);
-/* Closes, silently. */
 
 /* ---- reply.c ---- */
 

@@ -60,21 +60,3 @@ bool weir__list_next(const void *data, weir_slice *list, weir_slice *item)
 	}
 	return false;
 }
-
-bool weir__field_lists(const void *data, const weir_field *fields, uint32_t n, const char *name,
-                       const char *token)
-{
-	const size_t len = strlen(token);
-	uint32_t i = 0;
-
-	while ((i = weir__field_find(data, fields, n, name, i)) < n) {
-		weir_slice list = fields[i++].value;
-		weir_slice item;
-
-		while (weir__list_next(data, &list, &item))
-			if (item.len == len &&
-			    same_anyhow((const uint8_t *)data + item.at, token, len))
-				return true;
-	}
-	return false;
-}

@@ -36,10 +36,6 @@ uint32_t weir__field_find(const void *data, const weir_field *fields, uint32_t n
  */
 bool weir__list_next(const void *data, weir_slice *list, weir_slice *item);
 
-/* Does the list over all lines of this name hold the token, in whatever case? */
-bool weir__field_lists(const void *data, const weir_field *fields, uint32_t n, const char *name,
-                       const char *token);
-
 /* What a request target is made of; a part that is not there has length 0. */
 struct weir__target {
 	weir_slice authority; /* of the absolute and the authority form */

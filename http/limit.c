@@ -3,9 +3,10 @@
  *
  * An exchange has two deadlines at most, one for what is awaited from the peer
  * and one for what it shall take; the stream's single limit is set to the nearer.
- * A deadline is absolute (a head, lingering) or the end of a window, in which a
- * number of octets must have moved. What is held by the application or by weir
- * is not the peer's fault: its window begins anew afterwards.
+ * A deadline is absolute (a head; lingering, from when all is sent) or the end of
+ * a window, in which a number of octets must have moved. What is held by the
+ * application or by weir is not the peer's fault: its window begins anew
+ * afterwards, as it does when the program was away for longer than a window.
  */
 #include "http/conn.h"
 
@@ -26,7 +27,7 @@ static int64_t patience(const weir_stream *stream, const struct weir_req *req)
 	case WEIR__READ_DROP:
 		return weir__conn_held(stream) ? -1 : opts->body_ms;
 	case WEIR__READ_LINGER:
-		return WEIR__LINGER_MS;
+		return weir_queued(stream) ? -1 : WEIR__LINGER_MS;
 	default:
 		return -1;
 	}
@@ -73,6 +74,6 @@ bool weir__limit_taken(const weir_stream *stream, struct weir_req *req)
 	if (queued && req->owed - queued < req->server->write_need)
 		return false;
 	req->owed = queued;
-	req->write_due += (uint32_t)req->server->opts.write_ms;
+	req->write_due = (uint32_t)(weir_loop_now(req->server->loop) + req->server->opts.write_ms);
 	return true;
 }

@@ -34,7 +34,8 @@ void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fie
 	};
 }
 
-weir_refusal weir__fault(uint8_t octet, weir_refusal here)
+/* What is wrong with an octet that cannot stand here, unless it is wrong anywhere. */
+static weir_refusal fault(uint8_t octet, weir_refusal here)
 {
 	if (octet == '\n')
 		return WEIR_BAD_LINE_END;
@@ -120,7 +121,7 @@ static weir_event method_part(weir_parser *p, const uint8_t *data, uint32_t *pos
 	if (data[at] == '\r' || (data[at] == ' ' && len == 0))
 		return weir__refuse(p, WEIR_BAD_REQUEST_LINE);
 	if (data[at] != ' ')
-		return weir__refuse(p, weir__fault(data[at], WEIR_BAD_METHOD));
+		return weir__refuse(p, fault(data[at], WEIR_BAD_METHOD));
 	p->method_len = (uint16_t)len;
 	p->method = (uint8_t)weir__method(data + p->target.at, len);
 	p->target.at = *pos = at + 1;
@@ -140,7 +141,7 @@ static weir_event target_part(weir_parser *p, const uint8_t *data, uint32_t *pos
 	if (weir__is(data[at], WEIR__TARGET))
 		return weir__refuse(p, WEIR_BIG_TARGET);
 	if (data[at] != ' ')
-		return weir__refuse(p, weir__fault(data[at], WEIR_BAD_TARGET));
+		return weir__refuse(p, fault(data[at], WEIR_BAD_TARGET));
 	p->target.len = at - begin;
 	*pos = at + 1;
 	return WEIR_DONE;
@@ -159,7 +160,7 @@ static weir_refusal check_version(const uint8_t *octets, uint32_t len)
 			return WEIR_BAD_LINE_END;
 		if (i == 8 && octets[i] == ' ')
 			return WEIR_BAD_REQUEST_LINE;
-		return weir__fault(octets[i], WEIR_BAD_VERSION);
+		return fault(octets[i], WEIR_BAD_VERSION);
 	}
 	return WEIR_OK;
 }
@@ -262,13 +263,13 @@ static weir_refusal line_fault(uint8_t octet)
 {
 	if (octet == ' ' || octet == '\t')
 		return WEIR_BAD_FOLDING;
-	return weir__fault(octet, WEIR_BAD_FIELD_NAME);
+	return fault(octet, WEIR_BAD_FIELD_NAME);
 }
 
 /* A name is followed by this octet, which is no colon. */
 static weir_refusal name_fault(uint8_t octet)
 {
-	return weir__fault(octet, octet == '\r' ? WEIR_BAD_FIELD_LINE : WEIR_BAD_FIELD_NAME);
+	return fault(octet, octet == '\r' ? WEIR_BAD_FIELD_LINE : WEIR_BAD_FIELD_NAME);
 }
 
 weir_event weir__field_lines(weir_parser *p, const uint8_t *data, uint32_t end, uint32_t most)
@@ -313,7 +314,7 @@ weir_event weir__field_lines(weir_parser *p, const uint8_t *data, uint32_t end, 
 		if (pos == end || (data[pos] == '\r' && end - pos < 2))
 			return stall(p, WEIR__FIELD_VALUE, pos);
 		if (data[pos] != '\r')
-			return weir__refuse(p, weir__fault(data[pos], WEIR_BAD_OCTET));
+			return weir__refuse(p, fault(data[pos], WEIR_BAD_OCTET));
 		if (data[pos + 1] != '\n')
 			return weir__refuse(p, WEIR_BAD_LINE_END);
 		take_field(p, data, f, pos);

@@ -74,9 +74,6 @@ static inline weir_event weir__refuse(weir_parser *p, weir_refusal why)
 	return WEIR_BAD;
 }
 
-/* What is wrong with an octet that cannot stand here, unless it is wrong anywhere. */
-weir_refusal weir__fault(uint8_t octet, weir_refusal here);
-
 /*
  * Reads field lines up to and with the empty line that ends their section.
  * Returns WEIR_DONE when that is read (p->pos octets from data), WEIR_MORE or

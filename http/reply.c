@@ -4,8 +4,8 @@
  * A reply that is whole goes out with its head, and with whatever is queued
  * before it, in one call of the kernel. When more requests are here already, or
  * inside a callback when more of the same reply may follow, small pieces are
- * gathered in the queue instead, and the machine sends them all at once when it
- * comes to rest.
+ * gathered in the queue instead, up to a chunk of them, and the machine sends
+ * them all at once when it comes to rest.
  *
  * Nothing here calls the application.
  */
@@ -59,7 +59,7 @@ static int64_t put(struct weir_req *req, const weir_str *pieces, int n, bool gat
 	const int64_t len = total(pieces, n);
 	int64_t queued;
 
-	if (gather && len <= WEIR__GATHER_MAX + WEIR__HEAD_ROOM)
+	if (gather && len <= WEIR__GATHER_MAX + WEIR__HEAD_ROOM && before < WEIR__CHUNK)
 		queued = weir__stream_gather(req->stream, pieces, n);
 	else
 		queued = weir_writev(req->stream, pieces, n);
@@ -285,8 +285,6 @@ static int set_type(struct weir_req *req, struct weir__reply_head *head, const c
 {
 	if (!type)
 		return 0;
-	if (!weir__is_value(type))
-		return WEIR_EINVALID;
 	head->type_len = strlen(type);
 	if (head->type_len > WEIR__TYPE_MAX)
 		return add_field(req, "Content-Type", type);
@@ -310,18 +308,22 @@ int64_t weir_reply(weir_req *req, int status, const char *type, const void *body
 		weir__req_ended(req);
 		return WEIR_ECLOSED;
 	}
-	if (result == 0)
-		result = set_type(req, &head, type);
-	if (result < 0)
-		return result;
+	if (result == 0 && type && !weir__is_value(type))
+		result = WEIR_EINVALID;
 	if (has_body(req, status))
 		content = (weir_str){body, len};
-	if (!fits(req, content.len))
-		return WEIR_EFULL;
-	head.length = announced(status, (int64_t)len);
-	set_persist(req, &head, is_last(req, true));
-	result = put_head(req, &head, content,
-	                  weir__req_is(req, WEIR__BUSY) && weir__req_is(req, WEIR__BEHIND));
+	if (result == 0 && !fits(req, content.len))
+		result = WEIR_EFULL;
+	if (result == 0)
+		result = set_type(req, &head, type);
+	if (result < 0 && result != -ENOMEM)
+		return result;
+	if (result == 0) {
+		head.length = announced(status, (int64_t)len);
+		set_persist(req, &head, is_last(req, true));
+		result = put_head(req, &head, content,
+		                  weir__req_is(req, WEIR__BUSY) && weir__req_is(req, WEIR__BEHIND));
+	}
 	if (result < 0) {
 		/* No memory for what the kernel did not take: the reply is lost, and
 		   with it the connection. An application need not look. */
@@ -446,6 +448,9 @@ int64_t weir_reply_interim(weir_req *req, int status)
 		return WEIR_EINVALID;
 	if (req->writing != WEIR__WRITE_NONE)
 		return WEIR_ESTATE;
+	/* The margin of the queue is for the head of the last one. */
+	if (!fits(req, 1))
+		return WEIR_EFULL;
 	if (req->parser.minor > 0) {
 		pieces[0] = (weir_str){line, weir__emit_status(line, status)};
 		pieces[1] = end_of_head(req);

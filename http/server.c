@@ -39,6 +39,19 @@ static bool settle_option(const struct option *option)
 	return *value > 0 && *value <= option->most;
 }
 
+/* A mark that was not given stays in order with the one above it. */
+static int32_t mark(int32_t given, int32_t otherwise, int32_t above)
+{
+	return given ? given : otherwise < above ? otherwise : above;
+}
+
+static void settle_marks(weir_server_opts *o)
+{
+	o->max_queue = mark(o->max_queue, 4 << 20, INT32_MAX);
+	o->high = mark(o->high, 64 << 10, o->max_queue);
+	o->low = mark(o->low, 16 << 10, o->high);
+}
+
 /* Fills in the defaults. False: a value that makes no sense. */
 static bool settle_options(weir_server_opts *o)
 {
@@ -55,11 +68,12 @@ static bool settle_options(weir_server_opts *o)
 		{&o->write_ms, 10000, ms, false},
 		{&o->body_rate, 100, any, true},
 		{&o->write_rate, 100, any, true},
-		{&o->low, 16 << 10, any, false},
-		{&o->high, 64 << 10, any, false},
-		{&o->max_queue, 4 << 20, any - WEIR__QUEUE_MARGIN, false},
+		{&o->low, 0, any, false},
+		{&o->high, 0, any, false},
+		{&o->max_queue, 0, any - WEIR__QUEUE_MARGIN, false},
 	};
 
+	settle_marks(o);
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
 		if (!settle_option(&options[i]))
 			return false;
@@ -182,8 +196,12 @@ static struct weir__owner *new_owner(weir_server *server)
 		.max_queue = o->max_queue + WEIR__QUEUE_MARGIN,
 		.max_unread = unread_limit(o),
 	};
+	struct weir__owner *owner =
+		weir__owner_accepts(server->loop, &opts, &weir__http_ops, server);
 
-	return weir__owner_accepts(server->loop, &opts, &weir__http_ops, server);
+	if (owner)
+		owner->emptied = weir__conn_rest;
+	return owner;
 }
 
 int weir_server_listen(weir_server *server, weir_listener **out, const char *address)
@@ -290,7 +308,8 @@ int weir_http_listen(weir_loop *loop, const char *address, weir_handler *handler
 
 void weir_server_drain(weir_server *server, int64_t grace_ms)
 {
-	const int64_t due = weir_loop_now(server->loop) + grace_ms;
+	const int64_t now = weir_loop_now(server->loop);
+	int64_t due;
 
 	if (server->freed)
 		return;
@@ -300,6 +319,8 @@ void weir_server_drain(weir_server *server, int64_t grace_ms)
 		weir__listeners_close(server->owner);
 		close_idle(server);
 	}
+	/* The sum could wrap. */
+	due = grace_ms < INT64_MAX - now ? now + grace_ms : INT64_MAX;
 	if (grace_ms < 0 || due >= server->grace_due)
 		return;
 	server->grace_due = due;

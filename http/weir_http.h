@@ -199,13 +199,14 @@ typedef struct weir_server_opts {
 	/*
 	 * Asked when a client waits for 100 Continue: return true to let the body
 	 * come (100 is sent when the body is first wanted), false when the handler
-	 * will answer without it. NULL: 100 is sent when the handler asks for the
-	 * body.
+	 * will answer without it. It may itself reply: the handler is not called
+	 * then. NULL: always true.
 	 */
 	bool (*expect)(weir_req *req, void *arg);
 	/*
 	 * WEIR_METHOD_BITs of those handed to the handler; 0: GET HEAD POST PUT
-	 * DELETE PATCH OPTIONS. Other known ones get 405 with Allow, unknown ones 501.
+	 * DELETE PATCH OPTIONS. Other known ones get 405 with Allow, unknown ones 501
+	 * unless the bit of WEIR_METHOD_OTHER hands them over as well.
 	 */
 	uint32_t methods;
 	int32_t max_head;     /* octets; 0: 32 KiB (431) */
@@ -220,7 +221,8 @@ typedef struct weir_server_opts {
 	int32_t write_ms;     /* window in which write_rate must be kept; 0: 10 s */
 	int32_t body_rate;    /* octets a second that a client must send, and */
 	int32_t write_rate;   /* that it must take; 0: 100; WEIR_OFF: one octet a window */
-	int32_t low, high;    /* octets: marks of a reply's queue; 0: 16 and 64 KiB */
+	int32_t low, high;    /* octets: marks of a reply's queue; 0: 16 and 64 KiB, or less
+				 where the next is lower */
 	int32_t max_queue;    /* octets; 0: 4 MiB */
 	const weir_transport *transport; /* NULL: plain sockets */
 	void *transport_arg;
@@ -361,7 +363,8 @@ int64_t weir_reply_write(weir_req *req, const void *data, size_t len);
 int weir_reply_end(weir_req *req);
 
 /* Sends an interim reply (100, 102, 103) with the fields added so far, which are
-   used up by it; not to HTTP/1.0 (0, nothing sent). Results as weir_reply_begin. */
+   used up by it; not to HTTP/1.0 (0, nothing sent). Results as weir_reply_begin;
+   WEIR_EFULL when max_queue is reached. */
 int64_t weir_reply_interim(weir_req *req, int status);
 
 /* Octets of the reply queued and not yet taken by the kernel. */

@@ -317,6 +317,14 @@ in_tree()
 }
 claim 'in the source tree, and make install' in_tree
 
+# That hello serves, tests/examples_test.sh shows; an address that is none makes it end at once.
+run_hello()
+{
+	! (cd "$tree" && "$make" run ADDRESS=nonsense:http) >"$scratch/hello.out" 2>&1 &&
+		grep '^hello: .*address' "$scratch/hello.out"
+}
+claim 'make run runs hello' run_hello
+
 installed()
 {
 	cat >"$scratch/installed" <<-EOF
@@ -384,6 +392,8 @@ claim 'and gives the reason' grep 'skipped: b (no such kernel)' "$scratch/run.ou
 claim 'the runner sees a plan that was not kept' runner '1 passed, 1 failed' short \
 	'echo 1..2; echo ok 1 - a'
 claim 'the runner sees that no test was run' runner '0 passed, 1 failed' empty 'exit 0'
+claim 'the runner takes no test at all for a failure' below run sh -c \
+	"! sh '$tree/tests/run.sh'"
 claim 'the runner sees a crash' runner '1 passed, 1 failed' crash \
 	'echo 1..1; echo ok 1 - a; kill -SEGV $$'
 claim 'the runner ends what hangs' runner '0 passed, 1 failed' hang 'exec sleep 30'

@@ -1,31 +1,23 @@
 #!/bin/sh
 # Builds and tests weir in every way this machine can: sh tests/matrix.sh [NAME…]
 #
-# Each way has a build folder of its own below a scratch folder; its output goes to the screen
-# when it fails. Ways whose tools are not here are a line that says so. The last line adds up.
+# Each way has a build folder of its own below a scratch folder. Three lanes of ways run side by
+# side, since tests mostly wait. Ways whose tools are not here are a line that says so; the output
+# of those that fail follows at the end. The last line adds up.
 
 src=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-matrix.XXXXXX") || exit 1
+lanes=
 trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' HUP INT TERM
+trap 'kill $lanes 2>/dev/null; exit 130' HUP INT TERM
 only=" $* "
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-passed=0
-failed=0
-skipped=0
 
 # The wraps that lead the backend's calls into the stand-ins of tests/standins.
 devpoll_wraps=-Wl
 for name in open open64 write pwrite pwrite64 ioctl close; do
 	devpoll_wraps="$devpoll_wraps,--wrap=$name"
 done
-
-add()
-{
-	passed=$((passed + $1))
-	failed=$((failed + $2))
-	skipped=$((skipped + $3))
-}
 
 # The sums of tests/run.sh's last line: "N passed, N failed[, N skipped]".
 sums()
@@ -34,7 +26,8 @@ sums()
 		tail -n 1
 }
 
-# way NAME TESTS [OPTION…]: configures, builds and tests in a folder of its own.
+# way NAME TESTS [OPTION…]: configures, builds and tests in a folder of its own, and leaves three
+# numbers in NAME.sums. A build that fails, or a run without a test, is a failure like others.
 way()
 {
 	name=$1 tests=$2
@@ -49,24 +42,27 @@ way()
 	) >"$scratch/$name.log" 2>&1
 	status=$?
 	# shellcheck disable=SC2046
-	set -- $(sums "$scratch/$name.log")
-	if [ $# = 0 ]; then
-		set -- 0 1 0
-		status=1
+	set -- $(sums "$scratch/$name.log") 0 0 0
+	if [ "$2" = 0 ] && { [ $status != 0 ] || [ "$1" = 0 ]; }; then
+		set -- "$1" 1 "$3"
 	fi
-	add "$1" "$2" "${3:-0}"
-	printf '%-18s %5s passed, %s failed, %s skipped, %s s\n' "$name" "$1" "$2" "${3:-0}" \
+	[ "$2" = 0 ] || mv "$scratch/$name.log" "$scratch/$name.failed"
+	echo "$1 $2 $3" >"$scratch/$name.sums"
+	printf '%-18s %5s passed, %s failed, %s skipped, %s s\n' "$name" "$1" "$2" "$3" \
 		$(($(date +%s) - begin))
-	grep '^    skipped:' "$scratch/$name.log" | sort -u
-	[ $status = 0 ] || sed 's/^/  | /' "$scratch/$name.log" | tail -n 200
+	[ "$2" != 0 ] || grep '^    skipped:' "$scratch/$name.log" | sort -u
 }
 
-# standin NAME OBJECT-OF [CPPFLAGS]: compiles a stand-in for a kernel interface.
+# standin KIND NAME [FLAG]: compiles a stand-in for a kernel interface.
 standin()
 {
-	# shellcheck disable=SC2086
-	${CC:-cc} -std=c11 -O1 -g -I"$src/tests/standins/$1" ${3-} -c \
+	${CC:-cc} -std=c11 -O1 -g -I"$src/tests/standins/$1" ${3+"$3"} -c \
 		"$src/tests/standins/$1/$1.c" -o "$scratch/standin_$2.o"
+}
+
+have()
+{
+	command -v "$1" >/dev/null 2>&1
 }
 
 without()
@@ -78,46 +74,98 @@ without()
 # shellcheck disable=SC2016
 programs='$(TEST_PROGRAMS)'
 
-way epoll-gcc '' --backend=epoll CC=gcc
+stand_ins()
+{
+	[ "$(uname -s)" = Linux ]
+}
 
-if command -v clang >/dev/null 2>&1; then
-	way epoll-clang "$programs" --backend=epoll CC=clang
-	export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-	way sanitizers "$programs" --backend=epoll CC=clang --enable-sanitizers CFLAGS='-O1 -g'
-else
-	without epoll-clang clang
-	way sanitizers "$programs" --backend=epoll --enable-sanitizers CFLAGS='-O1 -g'
-fi
+# on_kqueue NAME TESTS SHAPE, on_devpoll NAME TESTS MODE: with a stand-in for the kernel's interface.
+on_kqueue()
+{
+	standin kqueue "$1" "-DSTANDIN_$3"
+	way "$1" "$2" --backend=kqueue CFLAGS='-O1 -g' LDFLAGS='-Wl,--wrap=close' \
+		CPPFLAGS="-I$src/tests/standins/kqueue -DSTANDIN_$3" LIBS="$scratch/standin_$1.o"
+}
 
-way select "$programs tests/examples_test.sh" --backend=select --enable-debug CFLAGS='-O1 -g'
+on_devpoll()
+{
+	standin devpoll "$1"
+	export WEIR_STANDIN_DEVPOLL="$3"
+	way "$1" "$2" --backend=devpoll CFLAGS='-O1 -g' LDFLAGS="$devpoll_wraps" \
+		CPPFLAGS="-I$src/tests/standins/devpoll" LIBS="$scratch/standin_$1.o"
+}
 
-if [ "$(uname -s)" = Linux ]; then
+# Each lane is a shell of its own: what one exports the others do not see.
+first_lane()
+{
+	if have gcc; then
+		way epoll-gcc '' --backend=epoll CC=gcc
+	else
+		without epoll-gcc gcc
+	fi
+	stand_ins || return 0
+	on_kqueue kqueue-netbsd tests/backend/conformance_test NETBSD
+	on_devpoll devpoll-solaris10 tests/backend/conformance_test solaris10
+}
+
+second_lane()
+{
+	stand_ins || return 0
 	# Strict, the stand-ins abort on misuse; lenient, they do what the kernels do about it.
-	WEIR_STANDIN_STRICT=1
-	export WEIR_STANDIN_STRICT
-	standin kqueue kqueue
-	way kqueue "$programs tests/examples_test.sh" --backend=kqueue CFLAGS='-O1 -g' \
-		CPPFLAGS="-I$src/tests/standins/kqueue" LDFLAGS='-Wl,--wrap=close' \
-		LIBS="$scratch/standin_kqueue.o"
-	standin devpoll devpoll
-	way devpoll "$programs tests/examples_test.sh" --backend=devpoll CFLAGS='-O1 -g' \
-		CPPFLAGS="-I$src/tests/standins/devpoll" LDFLAGS="$devpoll_wraps" \
-		LIBS="$scratch/standin_devpoll.o"
-	unset WEIR_STANDIN_STRICT
-	standin kqueue kqueue_netbsd -DSTANDIN_NETBSD
-	way kqueue-netbsd tests/backend/conformance_test --backend=kqueue CFLAGS='-O1 -g' \
-		CPPFLAGS="-I$src/tests/standins/kqueue -DSTANDIN_NETBSD" \
-		LDFLAGS='-Wl,--wrap=close' LIBS="$scratch/standin_kqueue_netbsd.o"
-	WEIR_STANDIN_DEVPOLL=solaris10
-	export WEIR_STANDIN_DEVPOLL
-	way devpoll-solaris10 tests/backend/conformance_test --backend=devpoll CFLAGS='-O1 -g' \
-		CPPFLAGS="-I$src/tests/standins/devpoll" LDFLAGS="$devpoll_wraps" \
-		LIBS="$scratch/standin_devpoll.o"
-else
-	without kqueue 'the stand-ins play on Linux'
-	without devpoll 'the stand-ins play on Linux'
-fi
+	export WEIR_STANDIN_STRICT=1
+	on_kqueue kqueue "$programs tests/examples_test.sh" FREEBSD
+	on_devpoll devpoll "$programs tests/examples_test.sh" illumos
+}
 
+third_lane()
+{
+	if have clang; then
+		way epoll-clang "$programs" --backend=epoll CC=clang
+		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+		way sanitizers "$programs" --backend=epoll CC=clang --enable-sanitizers CFLAGS='-O1 -g'
+	else
+		without epoll-clang clang
+		way sanitizers "$programs" --backend=epoll --enable-sanitizers CFLAGS='-O1 -g'
+	fi
+	way select "$programs tests/examples_test.sh" --backend=select --enable-debug CFLAGS='-O1 -g'
+}
+
+if ! stand_ins; then
+	without 'kqueue, devpoll' 'their stand-ins play on Linux'
+fi
+first_lane &
+lanes=$!
+second_lane &
+lanes="$lanes $!"
+third_lane &
+lanes="$lanes $!"
+wait
+
+# ---- adding up ----
+
+passed=0
+failed=0
+skipped=0
+for file in "$scratch"/*.sums; do
+	[ -f "$file" ] || continue
+	read -r good bad untried <"$file"
+	passed=$((passed + good))
+	failed=$((failed + bad))
+	skipped=$((skipped + untried))
+done
+for name do
+	if [ ! -f "$scratch/$name.sums" ]; then
+		without "$name" 'no way of this name, or its tools are missing'
+		failed=$((failed + 1))
+	fi
+done
+for file in "$scratch"/*.failed; do
+	[ -f "$file" ] || continue
+	echo "---- $(basename "$file" .failed)"
+	# Without the commands of the compiler, of which there are hundreds.
+	grep -v -e ' -o .* -c [^ ]*$' -e ' -o [^ ]* [^ ]*\.o ' "$file" | sed 's/^/  | /' | tail -n 200
+done
+[ $passed != 0 ] || [ $failed != 0 ] || failed=1
 summary="$passed passed, $failed failed"
 [ $skipped = 0 ] || summary="$summary, $skipped skipped"
 printf '%s\n' "$summary"

@@ -170,7 +170,10 @@ static int open_terminal(int *master)
 {
 	struct termios raw;
 	*master = posix_openpt(O_RDWR | O_NOCTTY);
-	assert_true(*master >= 0);
+	if (*master < 0) {
+		print_message("no pseudo-terminal here\n");
+		skip();
+	}
 	assert_int_equal(grantpt(*master), 0);
 	assert_int_equal(unlockpt(*master), 0);
 	const int slave = open(ptsname(*master), O_RDWR | O_NOCTTY);
@@ -253,6 +256,30 @@ static void a_copy_elsewhere_does_not_disturb_after_the_close(void **state)
 	(void)close(fd[1]);
 }
 
+/* The same with copies that weir could not know of, of any number of connections. */
+static void many_copies_elsewhere_do_not_keep_the_loop_busy(void **state)
+{
+	struct net *net = *state;
+	struct host *host = net_listen(net, NULL, NULL);
+	int clients[5], copies[5], waits = 0;
+	for (int i = 0; i < 5; i++) {
+		clients[i] = raw_connect(host->address);
+		copies[i] = dup(weir_stream_fd(host_wait(host, i + 1)->stream));
+	}
+	for (int i = 0; i < 5; i++) {
+		side_close(host->accepted[i]);
+		raw_write(clients[i], "x", 1);
+	}
+
+	for (const int64_t end = test_now_ms() + 200; test_now_ms() < end; waits++)
+		assert_true(weir_loop_step(net->loop, end - test_now_ms()) >= 0);
+	assert_in_range(waits, 1, 20);
+	for (int i = 0; i < 5; i++) {
+		(void)close(copies[i]);
+		(void)close(clients[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +295,7 @@ int main(void)
 		NET_TEST(what_is_no_open_descriptor_is_refused),
 		NET_TEST(what_is_watched_already_is_refused_and_stays_yours),
 		NET_TEST(a_copy_elsewhere_does_not_disturb_after_the_close),
+		NET_TEST(many_copies_elsewhere_do_not_keep_the_loop_busy),
 	};
 	return cmocka_run_group_tests_name("adopt", tests, NULL, NULL);
 }

@@ -158,7 +158,7 @@ static size_t echo_or_wait(struct side *side, const char *data, size_t len)
 
 	if (result >= 0)
 		return len;
-	assert_true(result == WEIR_EFULL || result == -ENOMEM);
+	assert_int_equal(result, WEIR_EFULL);
 	weir_hold(side->stream, true);
 	return 0;
 }
@@ -480,6 +480,195 @@ static void without_buffers_reading_waits_and_writing_goes_on(void **state)
 		(void)close(fds[i]);
 }
 
+static void silent_clients(struct host *host, int *fds, int n)
+{
+	for (int i = 0; i < n; i++) {
+		fds[i] = raw_connect(host->address);
+		(void)host_wait(host, i + 1);
+	}
+}
+
+/* As a full loop: every octet that is free is taken. */
+static void leave_memory(struct net *net, size_t octets)
+{
+	struct weir__mem *mem = &net->loop->mem;
+
+	mem->cap = mem->used + octets;
+}
+
+/* Who reads is served before who is idle, also where what is missing is memory. */
+static void the_idle_make_room_for_reading(void **state)
+{
+	struct net *net = *state;
+	struct host *host = net_listen(net, NULL, NULL);
+	int fds[8];
+	silent_clients(host, fds, 8);
+	for (int i = 0; i < 7; i++)
+		weir__stream_evictable(host->accepted[i]->stream, true);
+	leave_memory(net, WEIR__CHUNK - 3 * sizeof(weir_stream));
+
+	const int64_t begin = test_now_ms();
+	raw_write(fds[7], "x", 1);
+	while (!host->accepted[7]->datas)
+		net_turn(net);
+	assert_true(test_now_ms() - begin < 90);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(host->accepted[i]->gones, i < 3);
+	assert_int_equal(host->accepted[0]->why, WEIR_EDRAINED);
+	for (int i = 0; i < 8; i++)
+		(void)close(fds[i]);
+}
+
+/* Buffers that are kept for the next borrower are nobody's: they go before a connection does. */
+static void spare_buffers_go_before_the_idle(void **state)
+{
+	struct net *net = *state;
+	struct host *host = net_listen(net, NULL, NULL);
+	int fds[4];
+	silent_clients(host, fds, 2);
+	raw_write(fds[0], "x", 1);
+	while (!host->accepted[0]->datas)
+		net_turn(net);
+	for (int i = 0; i < 2; i++)
+		weir__stream_evictable(host->accepted[i]->stream, true);
+	leave_memory(net, 0);
+
+	for (int i = 2; i < 4; i++) {
+		fds[i] = raw_connect(host->address);
+		(void)host_wait(host, i + 1);
+	}
+	assert_int_equal(host->accepted[0]->gones, 0);
+	assert_int_equal(host->accepted[1]->gones, 0);
+	for (int i = 0; i < 4; i++)
+		(void)close(fds[i]);
+}
+
+/* The table of descriptors cannot grow: who was accepted for it waits, too. */
+static void a_newcomer_without_memory_is_not_refused(void **state)
+{
+	struct net *net = *state;
+	struct host *host = net_listen(net, NULL, NULL);
+	int copies[300], n = 0, fds[3];
+	char octet;
+	host->model.echoes = true;
+	silent_clients(host, fds, 1);
+	do
+		copies[n++] = dup(0);
+	while (copies[n - 1] < net->loop->nslots);
+	fds[1] = raw_connect(host->address);
+	raw_write(fds[1], "x", 1);
+	leave_memory(net, sizeof(weir_stream));
+
+	assert_in_range(busy_percent(net, 300), 0, 4);
+	assert_int_equal(host->n, 1);
+	assert_int_equal(recv(fds[1], &octet, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
+	net->loop->mem.cap = SIZE_MAX;
+	while (host_wait(host, 2)->datas == 0)
+		net_turn(net);
+	assert_int_equal(read(fds[1], &octet, 1), 1);
+
+	/* The next is closed with its listener. */
+	leave_memory(net, 0);
+	while (copies[n - 1] < net->loop->nslots)
+		copies[n++] = dup(0);
+	fds[2] = raw_connect(host->address);
+	net_turns(net, 30);
+	host_close(host);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	(void)close(fds[2]);
+	while (n > 0)
+		(void)close(copies[--n]);
+}
+
+static void without_memory_writes_say_no_and_harm_nothing(void **state)
+{
+	static char block[16000];
+	struct net *net = *state;
+	struct side *writer, *reader;
+	size_t sent = 0;
+	net_stalled_pair(net, NULL, &writer, &reader);
+	weir_hold(reader->stream, false);
+	net_turns(net, 5);
+	leave_memory(net, 0);
+
+	assert_int_equal(weir_write_ref(writer->stream, block, sizeof(block), side_done, writer),
+	                 WEIR_EFULL);
+	assert_int_equal(writer->dones, 0);
+	net->loop->mem.cap = SIZE_MAX;
+	sent += sizeof(block);
+	assert_true(weir_write(writer->stream, block, sizeof(block)) >= 0);
+	while (reader->len < sent)
+		net_turn(net);
+	assert_int_equal(writer->gones, 0);
+}
+
+/* Whoever was refused is told when to try again, also with nothing queued: no timer is needed. */
+static void after_a_refusal_for_want_of_memory_drain_comes(void **state)
+{
+	static char block[16000];
+	struct net *net = *state;
+	struct side *writer, *reader;
+	net_stalled_pair(net, NULL, &writer, &reader);
+	net_turns(net, 5);
+	leave_memory(net, 0);
+
+	assert_int_equal(weir_write_ref(writer->stream, block, sizeof(block), side_done, writer),
+	                 WEIR_EFULL);
+	assert_int_equal(writer->drains, 0);
+	while (!writer->drains)
+		net_turn(net);
+	assert_in_range(busy_percent(net, 300), 0, 4);
+	assert_int_equal(writer->drains, 1);
+}
+
+/* How long the first has to wait does not depend on how many come after it. */
+static void who_waits_for_memory_is_not_put_off_by_others(void **state)
+{
+	struct net *net = *state;
+	struct host *host = net_listen(net, NULL, NULL);
+	int fds[2];
+	silent_clients(host, fds, 2);
+	leave_memory(net, 0);
+
+	raw_write(fds[0], "x", 1);
+	while (!net->loop->starved)
+		net_turn(net);
+	const int64_t until = net->loop->starved_until;
+	net_turns(net, 20);
+	raw_write(fds[1], "x", 1);
+	net_turns(net, 20);
+	assert_true(net->loop->starved);
+	assert_true(net->loop->starved_until <= until);
+	net->loop->mem.cap = SIZE_MAX;
+	while (!host->accepted[0]->datas || !host->accepted[1]->datas)
+		net_turn(net);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+/* That weir cannot read is not the peer's silence. */
+static void waiting_for_memory_is_not_idling(void **state)
+{
+	struct net *net = *state;
+	const weir_stream_opts opts = {.idle_ms = 70};
+	struct host *host = net_listen(net, NULL, &opts);
+	int fd;
+	silent_clients(host, &fd, 1);
+	leave_memory(net, 0);
+
+	raw_write(fd, "x", 1);
+	net_turns(net, 400);
+	assert_int_equal(host->accepted[0]->idles, 0);
+	net->loop->mem.cap = SIZE_MAX;
+	while (!host->accepted[0]->datas)
+		net_turn(net);
+	while (!host->accepted[0]->idles)
+		net_turn(net);
+	(void)close(fd);
+}
+
 /* Fast writers, readers that are held: what is in memory has a bound. */
 static void stalled_connections_take_bounded_memory(void **state)
 {
@@ -520,6 +709,13 @@ int main(void)
 		NET_TEST(at_the_cap_of_memory_all_comes_back_in_the_end),
 		NET_TEST(with_few_buffers_many_readers_are_served),
 		NET_TEST(without_buffers_reading_waits_and_writing_goes_on),
+		NET_TEST(the_idle_make_room_for_reading),
+		NET_TEST(spare_buffers_go_before_the_idle),
+		NET_TEST(a_newcomer_without_memory_is_not_refused),
+		NET_TEST(without_memory_writes_say_no_and_harm_nothing),
+		NET_TEST(after_a_refusal_for_want_of_memory_drain_comes),
+		NET_TEST(who_waits_for_memory_is_not_put_off_by_others),
+		NET_TEST(waiting_for_memory_is_not_idling),
 		NET_TEST(stalled_connections_take_bounded_memory),
 	};
 	(void)getrlimit(RLIMIT_NOFILE, &usual);

@@ -534,6 +534,33 @@ static void stop_ends_a_run_and_the_loop_may_run_again(void **state)
 	weir_timer_stop(&s.timer);
 }
 
+static void stop_in_task(weir_task *task, void *arg)
+{
+	(void)task;
+	weir_loop_stop(arg);
+}
+
+/* Also what is called before the wait can end the run: it is not slept through. */
+static void stopped_by_a_task_or_a_post_a_held_loop_ends_at_once(void **state)
+{
+	weir_loop *loop = loop_of(state);
+	weir_task task;
+
+	weir_task_init(&task, stop_in_task, loop);
+	weir_loop_hold(loop);
+	assert_int_equal(weir_later(loop, &task), 1);
+	assert_int_equal(weir_loop_run(loop), 0);
+	assert_int_equal(weir_post(loop, &task), 1);
+	assert_int_equal(weir_loop_run(loop), 0);
+	/* Turn by turn there is no run that could end: the next turn waits again. */
+	assert_int_equal(weir_later(loop, &task), 1);
+	assert_int_equal(weir_loop_step(loop, -1), 1);
+	const int64_t began = test_now_us();
+	assert_int_equal(weir_loop_step(loop, 15), 1);
+	assert_in_range(test_now_us() - began, 15000, 5000000);
+	weir_loop_release(loop);
+}
+
 static void a_turn_says_whether_there_will_be_another(void **state)
 {
 	weir_loop *loop = loop_of(state);
@@ -1191,6 +1218,24 @@ static void what_a_child_posts_does_not_wake_the_parent(void **state)
 	assert_int_equal(weir__sys_readable(loop->wake_fd[0]), 0);
 }
 
+static int free_in_child(void *arg)
+{
+	if (weir_loop_forked(arg) != 0)
+		return 1;
+	weir_loop_free(arg);
+	return 0;
+}
+
+/* A fork takes no threads along: nobody waits for one that was in the middle of a post. */
+static void a_child_does_not_wait_for_the_threads_of_the_parent(void **state)
+{
+	weir_loop *loop = loop_of(state);
+
+	atomic_fetch_add(&loop->posting, 1);
+	assert_int_equal(test_in_child(free_in_child, loop), 0);
+	atomic_fetch_sub(&loop->posting, 1);
+}
+
 static int signal_in_child(void *arg)
 {
 	weir_loop *loop = arg;
@@ -1476,6 +1521,7 @@ int main(void)
 		LOOP_TEST(a_task_of_a_freed_loop_may_be_queued_elsewhere),
 		LOOP_TEST(draining_closes_listeners_and_calls_once),
 		LOOP_TEST(stop_ends_a_run_and_the_loop_may_run_again),
+		LOOP_TEST(stopped_by_a_task_or_a_post_a_held_loop_ends_at_once),
 		LOOP_TEST(a_turn_says_whether_there_will_be_another),
 		LOOP_TEST(a_turn_waits_no_longer_than_it_was_told),
 		LOOP_TEST(the_clock_grows_by_what_has_passed),
@@ -1497,6 +1543,7 @@ int main(void)
 		LOOP_TEST(the_backend_has_a_name),
 		LOOP_TEST(a_child_takes_the_loop_over_and_the_parent_is_unharmed),
 		LOOP_TEST(what_a_child_posts_does_not_wake_the_parent),
+		LOOP_TEST(a_child_does_not_wait_for_the_threads_of_the_parent),
 		LOOP_TEST(a_child_has_signals_of_its_own),
 		LOOP_TEST(what_a_child_closes_is_silent_although_the_parent_has_it),
 		LOOP_TEST(stdin_that_nobody_reads_does_not_hold_the_loop),

@@ -465,6 +465,23 @@ static void a_signal_belongs_to_one_loop(void **state)
 	weir_loop_free(other);
 }
 
+static void a_watcher_is_started_once(void **state)
+{
+	weir_loop *loop = loop_of(state);
+	struct watch w = {.stop_after = 0}, next = {.stop_after = 0};
+
+	start(loop, &w, SIGUSR1);
+	start(loop, &next, SIGUSR1);
+	assert_int_equal(weir_signal_start(loop, &w.signal, SIGUSR1, watch_fn, &w), -EBUSY);
+	assert_int_equal(weir_signal_start(loop, &w.signal, SIGUSR2, watch_fn, &w), -EBUSY);
+	raise(SIGUSR1);
+	turn(loop);
+	assert_int_equal(w.times, 1);
+	assert_int_equal(next.times, 1);
+	weir_signal_stop(&w.signal);
+	weir_signal_stop(&next.signal);
+}
+
 /* What came before the last watcher stopped is not told to one that comes later. */
 static void a_signal_that_nobody_was_told_of_is_forgotten(void **state)
 {
@@ -501,6 +518,7 @@ int main(void)
 		BED_TEST(sigpipe_and_sigchld_are_left_alone),
 		BED_TEST(what_cannot_be_caught_is_refused),
 		BED_TEST(a_signal_belongs_to_one_loop),
+		BED_TEST(a_watcher_is_started_once),
 		BED_TEST(a_signal_that_nobody_was_told_of_is_forgotten),
 	};
 

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/stream.h"
+
 enum { ROOM = 5000, FDS = 256 };
 
 /* One direction: octets that are between the stream and the socket. */
@@ -240,6 +242,27 @@ static void a_mebibyte_comes_back_through_the_toy(void **state)
 	free(data);
 }
 
+/* A last write: what the toy keeps back belongs to it. */
+static void the_last_octets_leave_the_transport_too(void **state)
+{
+	struct net *net = *state;
+	struct toy toy = {.opens = 0};
+	const weir_stream_opts opts = {.transport = &toy_transport, .transport_arg = &toy};
+	struct host *host = net_listen(net, NULL, &opts);
+
+	for (int i = 0; i < 6; i++) {
+		struct side *client = net_connect(net, host->address, &opts);
+		struct side *server = host_wait(host, i + 1);
+		for (int j = 0; j <= i; j++)
+			(void)side_write(server, "octet");
+		weir__stream_last(server->stream);
+		while (!client->gones)
+			net_turn(net);
+		assert_int_equal(client->len, 5 * (i + 1));
+		assert_int_equal(server->why, 0);
+	}
+}
+
 static size_t first_octet_then_rest(struct side *side, const char *data, size_t len)
 {
 	(void)data;
@@ -322,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NET_TEST(a_mebibyte_comes_back_through_the_toy),
+		NET_TEST(the_last_octets_leave_the_transport_too),
 		NET_TEST(pending_octets_come_without_an_event),
 		NET_TEST(a_transport_may_refuse_a_connection),
 		NET_TEST(an_error_of_the_transport_ends_the_stream),

@@ -243,6 +243,46 @@ static void drain_comes_at_the_low_mark(void **state)
 	assert_in_range(writer->n, 0, 5000);
 }
 
+/* Who sets only the high mark has a low one that is not above it. */
+static void a_high_mark_alone_brings_the_low_one_down(void **state)
+{
+	struct net *net = *state;
+	const weir_stream_opts opts = {.high = 2000};
+	struct side *writer, *reader;
+	net_stalled_pair(net, &opts, &writer, &reader);
+	writer->then = note_queue;
+	writer->n = -1;
+
+	const size_t sent = side_fill(writer, 0, 10000);
+	net_turns(net, 5);
+	assert_int_equal(writer->drains, 0);
+	weir_hold(reader->stream, false);
+	while (reader->len < sent)
+		net_turn(net);
+	assert_int_equal(writer->drains, 1);
+	assert_in_range(writer->n, 0, 2000);
+}
+
+/* Below the high mark as well: who holds a reader until drain must not wait for ever. */
+static void drain_comes_after_a_write_was_refused(void **state)
+{
+	static char block[30000];
+	struct net *net = *state;
+	const weir_stream_opts opts = {.low = 1000, .high = 40000, .max_queue = 40000};
+	struct side *writer, *reader;
+	net_stalled_pair(net, &opts, &writer, &reader);
+
+	const size_t sent = side_fill(writer, 0, 20000);
+	assert_int_equal(weir_write(writer->stream, block, sizeof(block)), WEIR_EFULL);
+	net_turns(net, 5);
+	assert_int_equal(writer->drains, 0);
+	weir_hold(reader->stream, false);
+	while (reader->len < sent)
+		net_turn(net);
+	net_turns(net, 5);
+	assert_int_equal(writer->drains, 1);
+}
+
 static void no_drain_comes_when_the_high_mark_was_not_passed(void **state)
 {
 	struct net *net = *state;
@@ -599,6 +639,8 @@ int main(void)
 		NET_TEST(a_limit_lowered_below_what_is_queued_refuses_writes),
 		NET_TEST(drain_comes_once_for_each_time_the_queue_was_above_the_high_mark),
 		NET_TEST(drain_comes_at_the_low_mark),
+		NET_TEST(a_high_mark_alone_brings_the_low_one_down),
+		NET_TEST(drain_comes_after_a_write_was_refused),
 		NET_TEST(no_drain_comes_when_the_high_mark_was_not_passed),
 		NET_TEST(marks_out_of_order_are_refused_and_zero_keeps_the_present_ones),
 		NET_TEST(done_is_not_called_when_all_was_sent_at_once),

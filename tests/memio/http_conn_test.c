@@ -771,6 +771,28 @@ static void requests_wait_while_replies_are_not_taken(void **state)
 	assert_int_equal(count(received(c), "Hello World\n"), 100);
 }
 
+static void a_slow_reader_counts_by_what_it_takes(void **state)
+{
+	const weir_server_opts opts = {.write_ms = 1000};
+
+	(void)state;
+	given(say_hello, &opts);
+	memio_client *c = connected();
+	memio_client_window(c, 2000);
+	memio_client_told(c, 1500);
+	for (int i = 0; i < 100; i++)
+		memio_client_send_text(c, HELLO);
+	/* As fast as it must be; but the kernel does not tell for a long time. */
+	for (int second = 0; second < 10; second++) {
+		pass(500);
+		memio_client_read(c, 100);
+		pass(500);
+		assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	}
+	pass(2000);
+	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
+}
+
 /* ---- bodies ------------------------------------------------------------- */
 
 static void a_body_arrives_as_it_comes(void **state)
@@ -910,6 +932,47 @@ static void a_body_may_be_asked_for_later(void **state)
 	weir_reply(app.req, 200, NULL, NULL, 0);
 }
 
+static size_t hold_data(weir_req *req, const char *data, size_t len, void *arg)
+{
+	weir_req_hold(req, true);
+	return on_data(req, data, len, arg);
+}
+
+static const weir_req_ops holding = {hold_data, on_end, on_drain, on_eof, on_gone};
+
+static void keep_and_hold(weir_req *req, void *arg)
+{
+	app.req = req;
+	weir_req_on(req, &holding, arg);
+}
+
+static void the_end_is_told_with_the_next_request_waiting(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO HELLO);
+	weir_req_on(app.req, &watch, &app);
+	settle();
+	assert_int_equal(app.ends, 1);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	app.handler = keep_and_hold;
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" HELLO);
+	assert_int_equal(app.body_len, 3);
+	assert_int_equal(app.ends, 1);
+	weir_req_hold(app.req, false);
+	assert_int_equal(app.ends, 1);
+	settle();
+	assert_int_equal(app.ends, 2);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(app.requests, 4);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
 static void a_small_unread_body_is_dropped(void **state)
 {
 	static char piece[60000];
@@ -967,6 +1030,31 @@ static void an_endless_unread_body_ends_the_connection(void **state)
 	/* 256 KiB, and no more. */
 	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
 	assert_int_equal(weir_server_connections(server), 0);
+}
+
+static void how_much_is_dropped_does_not_depend_on_its_pieces(void **state)
+{
+	static char content[65524];
+
+	(void)state;
+	given(say_hello, NULL);
+	/* With its chunk lines 64 KiB, or one octet more; whole, or with its end by itself. */
+	for (int over = 0; over < 2; over++) {
+		for (int cut = 0; cut < 2; cut++) {
+			memio_client *c = connected();
+
+			sends(c,
+			      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+			memio_client_send_text(c, over ? "fff4\r\n" : "fff3\r\n");
+			memio_client_send(c, content, over ? 65524 : 65523);
+			if (cut)
+				settle();
+			sends(c, "\r\n0\r\n\r\n" HELLO);
+			assert_int_equal(count(received(c), "Hello World\n"), over ? 1 : 2);
+			assert_int_equal(memio_client_closed(c),
+			                 over ? MEMIO_FINISHED : MEMIO_OPEN);
+		}
+	}
 }
 
 static void a_refused_body_is_answered(void **state)
@@ -1226,6 +1314,25 @@ static void interim_replies(void **state)
 	weir_reply(app.req, 200, NULL, NULL, 0);
 }
 
+static void interim_replies_leave_room_for_the_last(void **state)
+{
+	const weir_server_opts opts = {.max_queue = 1000};
+	int64_t queued = 0;
+
+	(void)state;
+	given(keep, &opts);
+	memio_client *c = connected();
+	memio_client_window(c, 0);
+	sends(c, HELLO);
+	for (int i = 0; i < 10000 && queued >= 0; i++)
+		queued = weir_reply_interim(app.req, 102);
+	assert_int_equal(queued, WEIR_EFULL);
+	assert_true(weir_reply(app.req, 200, NULL, NULL, 0) > 0);
+	memio_client_window(c, SIZE_MAX);
+	settle();
+	assert_int_equal(count(received(c), "HTTP/1.1 200 OK"), 1);
+}
+
 /* ---- replies ------------------------------------------------------------ */
 
 static void stream_three(weir_req *req, void *arg)
@@ -1397,7 +1504,8 @@ static void a_client_must_take_its_reply(void **state)
 	pass(21000);
 	assert_int_equal(app.gones, 1);
 	assert_int_equal(app.why, WEIR_ETIMEOUT);
-	assert_true(memio_client_closed(c) >= MEMIO_CLOSED);
+	/* What the kernel still has of it is dropped at once. */
+	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
 	assert_int_equal(weir_reply_end(app.req), WEIR_ECLOSED);
 	assert_int_equal(weir_server_connections(server), 0);
 }
@@ -1415,7 +1523,7 @@ static void a_stalled_client_of_a_finished_reply_is_cut_off(void **state)
 	pass(9900);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 	pass(300);
-	assert_true(memio_client_closed(c) >= MEMIO_CLOSED);
+	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
 	assert_int_equal(weir_server_connections(server), 0);
 }
 
@@ -1429,12 +1537,89 @@ static void after_a_slow_reply_the_connection_is_idle(void **state)
 	memio_client_window(c, 1000);
 	sends(c, HELLO);
 	weir_reply(app.req, 200, NULL, body, sizeof body);
+	pass(5000);
+	assert_non_null(server->reqs);
 	memio_client_window(c, SIZE_MAX);
-	pass(60000);
+	settle();
+	/* At once: the exchange is given back, and the idle limit runs. */
+	assert_null(server->reqs);
+	pass(74900);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	/* It has noticed after ten seconds at the latest, and then there are 75. */
-	pass(30000);
+	pass(200);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+static void a_pause_of_the_program_is_not_the_clients(void **state)
+{
+	static char body[50000];
+
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 20000);
+	sends(c, HELLO);
+	weir_reply(app.req, 200, NULL, body, sizeof body);
+	memio_client_read(c, 15000);
+	memio_pass(35000);
+	settle();
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	pass(9900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	pass(300);
+	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
+}
+
+static void write_many(weir_req *req, void *arg)
+{
+	static char piece[4096];
+
+	(void)arg;
+	assert_true(weir_reply_begin(req, 200, WEIR_UNKNOWN) >= 0);
+	for (int i = 0; i < 100; i++)
+		assert_in_range(weir_reply_write(req, piece, sizeof piece), 0, 64 << 10);
+	weir_reply_end(req);
+}
+
+static void what_is_gathered_has_a_bound(void **state)
+{
+	const weir_server_opts opts = {.max_queue = 64 << 10};
+	size_t len;
+
+	(void)state;
+	given(write_many, &opts);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	memio_client_received(c, &len);
+	assert_true(len > 100 * 4096);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+}
+
+static void a_long_type_is_sent_once(void **state)
+{
+	static char type[200], body[200];
+	const weir_server_opts opts = {.low = 10, .high = 10, .max_queue = 100};
+
+	(void)state;
+	memset(type, 't', sizeof type - 1);
+	given(keep, &opts);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_int_equal(weir_reply(app.req, 200, type, body, sizeof body), WEIR_EFULL);
+	assert_int_equal(weir_reply(app.req, 200, type, body, 1), 0);
+	assert_int_equal(count(received(c), "Content-Type: "), 1);
+	settle();
+	/* Without memory for it the request is ended all the same. */
+	sends(c, HELLO);
+	weir_req *first = app.req;
+	sends(connected(), HELLO);
+	assert_int_equal(weir_reply_field(first, "A", "b"), 0);
+	alloc.calls = 0;
+	alloc.fail_at = 1;
+	assert_int_equal(weir_reply(app.req, 200, type, body, 1), WEIR_ECLOSED);
+	alloc.fail_at = 0;
+	settle();
+	assert_int_equal(weir_server_connections(server), 1);
+	assert_int_equal(weir_reply(first, 200, NULL, NULL, 0), 0);
 }
 
 /* ---- echo --------------------------------------------------------------- */
@@ -1510,6 +1695,44 @@ static void the_end_of_the_peer_is_told(void **state)
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
 
+static void answer_then_watch(weir_req *req, void *arg)
+{
+	if (app.requests == 1)
+		answer_later(req, arg);
+	else if (app.requests == 2)
+		keep_and_watch(req, arg);
+	else
+		keep(req, arg);
+}
+
+static void the_end_of_the_peer_is_told_to_every_request(void **state)
+{
+	(void)state;
+	given(answer_then_watch, NULL);
+	memio_client *c = connected();
+	memio_client_send_text(c, HELLO HELLO HELLO);
+	memio_client_finish(c);
+	pass(1100);
+	assert_int_equal(app.requests, 2);
+	assert_int_equal(app.eofs, 1);
+	assert_int_equal(app.ends, 1);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(app.requests, 3);
+	/* Also to one that asks late. */
+	weir_req_on(app.req, &watch, &app);
+	assert_int_equal(app.eofs, 1);
+	settle();
+	assert_int_equal(app.eofs, 2);
+	assert_int_equal(app.ends, 2);
+	weir_req_on(app.req, &watch, &app);
+	settle();
+	assert_int_equal(app.eofs, 2);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
 static void a_body_that_ends_short_is_told(void **state)
 {
 	(void)state;
@@ -1550,6 +1773,31 @@ static void a_short_body_that_is_asked_for_late(void **state)
 	assert_int_equal(app.gones, 0);
 	settle();
 	assert_int_equal(app.gones, 1);
+	weir_reply_end(app.req);
+}
+
+static void answer_then_read(weir_req *req, void *arg)
+{
+	if (app.requests == 1)
+		answer_later(req, arg);
+	else
+		keep_and_read(req, arg);
+}
+
+static void a_short_body_behind_an_asynchronous_reply(void **state)
+{
+	(void)state;
+	given(answer_then_read, NULL);
+	memio_client *c = connected();
+	memio_client_send_text(c, HELLO "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+	memio_client_finish(c);
+	settle();
+	pass(1100);
+	assert_int_equal(app.requests, 2);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ESHORT);
+	assert_int_equal(count(received(c), "late"), 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 	weir_reply_end(app.req);
 }
 
@@ -1610,6 +1858,25 @@ static void a_refusal_lingers(void **state)
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 	assert_int_equal(app.requests, 0);
 	assert_int_equal(weir_server_connections(server), 0);
+}
+
+static void lingering_begins_when_all_is_sent(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 10);
+	sends(c, "BAD\r\n\r\n");
+	pass(5100);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	memio_client_window(c, SIZE_MAX);
+	settle();
+	assert_status(c, 400);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	pass(1900);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	pass(200);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
 
 static void methods_that_are_not_offered_are_answers(void **state)
@@ -1696,7 +1963,9 @@ static void what_is_not_done_in_the_grace_is_cut_off(void **state)
 	given(keep_and_watch, NULL);
 	memio_client *c = connected();
 	sends(c, HELLO);
+	pass(100);
 	weir_server_drain(server, WEIR_OFF);
+	weir_server_drain(server, INT64_MAX);
 	weir_server_drain(server, 1000);
 	weir_server_drain(server, 5000);
 	pass(1100);
@@ -1966,7 +2235,8 @@ static void options_are_checked(void **state)
 	                                      .max_conns = WEIR_OFF,
 	                                      .max_requests = WEIR_OFF,
 	                                      .body_rate = WEIR_OFF,
-	                                      .write_rate = WEIR_OFF};
+	                                      .write_rate = WEIR_OFF,
+	                                      .max_queue = 1000};
 
 	(void)state;
 	given(say_hello, NULL);
@@ -2010,14 +2280,17 @@ int main(void)
 		T(an_error_comes_after_the_replies_before_it),
 		T(reading_ahead_is_bounded),
 		T(requests_wait_while_replies_are_not_taken),
+		T(a_slow_reader_counts_by_what_it_takes),
 		T(a_body_arrives_as_it_comes),
 		T(chunks_are_put_together),
 		T(what_is_left_is_offered_again_in_one_piece),
 		T(a_held_body_waits),
 		T(a_body_may_be_asked_for_later),
+		T(the_end_is_told_with_the_next_request_waiting),
 		T(a_small_unread_body_is_dropped),
 		T(a_large_unread_body_ends_the_connection),
 		T(an_endless_unread_body_ends_the_connection),
+		T(how_much_is_dropped_does_not_depend_on_its_pieces),
 		T(a_refused_body_is_answered),
 		T(a_refused_body_ends_a_reply_that_has_begun),
 		T(bodies_have_a_limit),
@@ -2030,6 +2303,7 @@ int main(void)
 		T(a_reply_instead_of_continue_ends_the_connection),
 		T(the_application_may_refuse_to_continue),
 		T(interim_replies),
+		T(interim_replies_leave_room_for_the_last),
 		T(a_reply_of_unknown_length_is_chunked),
 		T(the_announced_length_is_kept),
 		T(a_reply_that_was_not_begun_is_a_500),
@@ -2039,15 +2313,21 @@ int main(void)
 		T(a_client_must_take_its_reply),
 		T(a_stalled_client_of_a_finished_reply_is_cut_off),
 		T(after_a_slow_reply_the_connection_is_idle),
+		T(a_pause_of_the_program_is_not_the_clients),
+		T(what_is_gathered_has_a_bound),
+		T(a_long_type_is_sent_once),
 		T(an_echo_has_backpressure_both_ways),
 		T(a_half_closed_client_gets_all_its_answers),
 		T(an_incomplete_request_at_the_end_is_not_answered),
 		T(the_end_of_the_peer_is_told),
+		T(the_end_of_the_peer_is_told_to_every_request),
 		T(a_body_that_ends_short_is_told),
 		T(a_short_body_that_is_asked_for_late),
+		T(a_short_body_behind_an_asynchronous_reply),
 		T(a_reset_is_told_once),
 		T(long_polls_are_small),
 		T(a_refusal_lingers),
+		T(lingering_begins_when_all_is_sent),
 		T(methods_that_are_not_offered_are_answers),
 		T(connections_may_serve_so_many_requests),
 		T(connections_beyond_the_limit_wait),

@@ -32,6 +32,7 @@ struct memio_client {
 	struct octets in;    /* the program's: not yet read; the test's: all received */
 	size_t unread;       /* octets of `in` that its owner has not read */
 	size_t room;         /* how many unread octets it takes */
+	size_t told;         /* how many it must take for the other end to be writable */
 	bool is_test, is_pipe;
 	bool can_read, can_write;
 	bool accepted;
@@ -395,6 +396,7 @@ static memio_client *new_end(bool is_test)
 	k.ends = e;
 	e->is_test = is_test;
 	e->room = is_test ? SIZE_MAX : k.buffer;
+	e->told = 1;
 	e->can_read = e->can_write = true;
 	return e;
 }
@@ -528,7 +530,7 @@ static unsigned end_ready(const memio_client *e)
 		return WEIR__IN | WEIR__OUT | WEIR__ERR;
 	if (e->can_read && (e->unread > 0 || e->got_finish))
 		ready |= WEIR__IN;
-	if (e->can_write && (e->finished || o->closed || room_at(o) > 0))
+	if (e->can_write && (e->finished || o->closed || room_at(o) >= o->told))
 		ready |= WEIR__OUT;
 	if ((e->got_finish && e->finished) || (e->is_pipe && o->closed))
 		ready |= WEIR__ERR;
@@ -1550,6 +1552,11 @@ void memio_client_window(memio_client *c, size_t room)
 	c->room = room;
 	if (room == SIZE_MAX)
 		c->unread = 0;
+}
+
+void memio_client_told(memio_client *c, size_t room)
+{
+	c->told = room;
 }
 
 size_t memio_client_read(memio_client *c, size_t n)

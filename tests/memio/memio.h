@@ -88,6 +88,11 @@ void memio_client_forget(memio_client *c);
  * program's writes meet -EAGAIN. SIZE_MAX: reads everything by itself again.
  */
 void memio_client_window(memio_client *c, size_t room);
+/*
+ * The program's end is writable only while there is so much room, 1 at first. A
+ * write takes what it finds, as with kernels that tell of room late.
+ */
+void memio_client_told(memio_client *c, size_t room);
 /* Reads up to n buffered octets, which makes as much room. Returns how many. */
 size_t memio_client_read(memio_client *c, size_t n);
 /* Octets sent that the program has not read yet. */

@@ -400,6 +400,24 @@ static void a_window_holds_writes_back(void **state)
 	assert_string_equal(memio_client_received(c, NULL), "g");
 }
 
+static void room_may_be_told_late(void **state)
+{
+	memio_client *c;
+	int fd = connected(&c);
+
+	(void)state;
+	memio_client_window(c, 4);
+	memio_client_told(c, 3);
+	assert_int_equal(weir__poller_set(poller, fd, 1, 0, WEIR__OUT), 0);
+	assert_int_equal(ready_of(fd, 5), WEIR__OUT);
+	assert_int_equal(write_some(fd, "abcd"), 4);
+	assert_int_equal(memio_client_read(c, 2), 2);
+	assert_int_equal(ready_of(fd, 5), 0);
+	assert_int_equal(write_some(fd, "e"), 1);
+	assert_int_equal(memio_client_read(c, 2), 2);
+	assert_int_equal(ready_of(fd, 5), WEIR__OUT);
+}
+
 static void the_program_can_end_in_three_ways(void **state)
 {
 	memio_client *c;
@@ -836,6 +854,7 @@ int main(void)
 		CASE(a_client_waits_in_the_queue_and_has_an_address),
 		CASE(a_full_queue_and_an_unknown_address_refuse),
 		CASE(a_window_holds_writes_back),
+		CASE(room_may_be_told_late),
 		CASE(the_program_can_end_in_three_ways),
 		CASE(a_reset_is_told_once_after_what_came_before),
 		CASE(a_client_that_closed_answers_a_write_with_a_reset),

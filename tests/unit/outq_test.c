@@ -25,7 +25,7 @@ static int setup(void **state)
 
 	if (!bed)
 		return -1;
-	bed->mem = (struct weir__mem){test_alloc_fn, &bed->alloc, 0, SIZE_MAX};
+	bed->mem = (struct weir__mem){.fn = test_alloc_fn, .arg = &bed->alloc, .cap = SIZE_MAX};
 	*state = bed;
 	return weir__chunks_init(&bed->chunks, &bed->mem, MAX_CHUNKS);
 }
