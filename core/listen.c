@@ -12,6 +12,9 @@
 
 /* Connections accepted in one go, so that a flood of new ones starves nobody. */
 #define ACCEPT_BOUND 64
+/* Octets that newcomers leave to those who are in: a chunk to read into, and what requests
+   and queues need beside it. */
+#define MARGIN (WEIR__CHUNK + 8192)
 
 struct weir_listener {
 	struct weir__source source;
@@ -113,6 +116,13 @@ static weir_stream *spare_block(weir_loop *loop)
 	return loop->spare_stream;
 }
 
+/* Buffers that nobody has count as free. */
+static bool memory_is_short(const weir_loop *loop)
+{
+	size_t spare = (size_t)loop->chunks.nfree * WEIR__CHUNK;
+	return loop->mem.cap - loop->mem.used + spare < MARGIN;
+}
+
 static bool out_of_room(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS ||
@@ -174,7 +184,7 @@ static bool accept_one(weir_listener *l)
 	struct weir__addr peer;
 	if (full(l))
 		return make_room(l);
-	if (!spare_block(l->owner->loop)) {
+	if (memory_is_short(l->owner->loop) || !spare_block(l->owner->loop)) {
 		/* What an eviction frees is there in the next turn only. */
 		make_room(l);
 		return false;

@@ -482,7 +482,11 @@ int weir_setup(weir_loop *loop, int argc, char **argv);
  * HTTP server that is done already.
  */
 int weir_at_drain(weir_loop *loop, weir_task *task);
-/* Closes the loop's listeners and calls the tasks of weir_at_drain, once. */
+/*
+ * Closes all listeners of the loop (pointers to them are dead then), has HTTP
+ * servers end as weir_server_drain does, and calls the tasks of weir_at_drain,
+ * from the loop. A second time there is nothing left to do.
+ */
 void weir_loop_drain(weir_loop *loop);
 
 #ifdef __cplusplus

@@ -576,10 +576,12 @@ static void conn_drain(weir_stream *stream, void *arg)
 static void too_late(weir_stream *stream, struct weir_req *req)
 {
 	const bool windowed = req->reading == WEIR__READ_BODY || req->reading == WEIR__READ_DROP;
-	const bool enough = req->came >= req->server->body_need;
+	const bool enough = windowed && req->came >= req->server->body_need;
+	/* It may have sent all of it: nobody had memory to read it into. */
+	const bool ours = stream->source.bits & WEIR__STARVED && req->reading != WEIR__READ_LINGER;
 
 	req->flags &= (uint16_t)~WEIR__READ_DUE;
-	if (windowed && (enough || stream->source.bits & WEIR__STARVED))
+	if (enough || ours)
 		return;
 	if (req->reading == WEIR__READ_HEAD || req->reading == WEIR__READ_BODY)
 		weir__req_refuse(req, 408, NULL, WEIR_ETIMEOUT);
@@ -591,6 +593,10 @@ static void conn_idle(weir_stream *stream, void *arg)
 {
 	struct weir_req *req = arg;
 
+	if (!req && stream->source.bits & WEIR__STARVED) {
+		weir__stream_limit(stream, weir__conn_server(stream)->opts.head_ms);
+		return;
+	}
 	if (!req) {
 		weir_close(stream);
 		return;

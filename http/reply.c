@@ -65,7 +65,7 @@ static int64_t put(struct weir_req *req, const weir_str *pieces, int n, bool gat
 		queued = weir_writev(req->stream, pieces, n);
 	if (queued >= 0)
 		watch_writing(req, before, len, queued);
-	return queued == -ENOMEM ? WEIR_EFULL : queued;
+	return queued;
 }
 
 /* Inside a callback the machine does so when it has returned. */

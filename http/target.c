@@ -115,7 +115,9 @@ static uint32_t reg_name(const uint8_t *octets, uint32_t len)
 	}
 }
 
-/* Digits up to 65535. Returns their value, -1 if there are none, -2 if they are no port. */
+enum { NO_PORT = 65536 }; /* what all larger numbers are read as */
+
+/* Digits: their value. -1 if there are none, -2 if there is anything else. */
 static int32_t read_port(const uint8_t *octets, uint32_t len)
 {
 	int32_t port = len ? 0 : -1;
@@ -124,8 +126,8 @@ static int32_t read_port(const uint8_t *octets, uint32_t len)
 		if (!is_digit(octets[i]))
 			return -2;
 		port = port * 10 + (octets[i] - '0');
-		if (port > 65535)
-			return -2;
+		if (port > NO_PORT)
+			port = NO_PORT;
 	}
 	return port;
 }
@@ -193,7 +195,7 @@ weir_refusal weir__judge_target(weir_parser *p, const uint8_t *data)
 	bool good;
 
 	if (p->method == WEIR_CONNECT) {
-		good = is_authority(octets, len, &port) && port > 0;
+		good = is_authority(octets, len, &port) && port > 0 && port < NO_PORT;
 	} else if (octets[0] == '/') {
 		good = true;
 	} else if (len == 1 && octets[0] == '*') {

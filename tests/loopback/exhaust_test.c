@@ -519,26 +519,42 @@ static void the_idle_make_room_for_reading(void **state)
 		(void)close(fds[i]);
 }
 
-/* Buffers that are kept for the next borrower are nobody's: they go before a connection does. */
-static void spare_buffers_go_before_the_idle(void **state)
+/* Buffers that are kept for the next borrower are nobody's: they go before anybody is refused. */
+static void spare_buffers_are_given_back_at_the_cap(void **state)
+{
+	struct net *net = *state;
+	struct weir__mem *mem = &net->loop->mem;
+	struct host *host = net_listen(net, NULL, NULL);
+	int fd;
+	silent_clients(host, &fd, 1);
+	raw_write(fd, "x", 1);
+	while (!host->accepted[0]->datas)
+		net_turn(net);
+	leave_memory(net, 0);
+
+	void *block = weir__mem_resize(mem, NULL, 0, 1000);
+	assert_non_null(block);
+	assert_true(mem->used <= mem->cap);
+	weir__mem_free(mem, block, 1000);
+	(void)close(fd);
+}
+
+/* The last memory is for those who are in: newcomers take the place of the idle before that. */
+static void newcomers_leave_memory_to_those_who_are_in(void **state)
 {
 	struct net *net = *state;
 	struct host *host = net_listen(net, NULL, NULL);
 	int fds[4];
-	silent_clients(host, fds, 2);
-	raw_write(fds[0], "x", 1);
-	while (!host->accepted[0]->datas)
-		net_turn(net);
-	for (int i = 0; i < 2; i++)
-		weir__stream_evictable(host->accepted[i]->stream, true);
-	leave_memory(net, 0);
+	silent_clients(host, fds, 3);
+	for (int i = 0; i < 3; i++)
+		weir__stream_evictable(host->accepted[i]->stream, i > 0);
+	leave_memory(net, WEIR__CHUNK + 8192 - sizeof(weir_stream));
 
-	for (int i = 2; i < 4; i++) {
-		fds[i] = raw_connect(host->address);
-		(void)host_wait(host, i + 1);
-	}
+	fds[3] = raw_connect(host->address);
+	(void)host_wait(host, 4);
 	assert_int_equal(host->accepted[0]->gones, 0);
-	assert_int_equal(host->accepted[1]->gones, 0);
+	assert_true(host->accepted[1]->gones);
+	assert_true(net->loop->mem.cap - net->loop->mem.used >= WEIR__CHUNK + 8000);
 	for (int i = 0; i < 4; i++)
 		(void)close(fds[i]);
 }
@@ -557,19 +573,25 @@ static void a_newcomer_without_memory_is_not_refused(void **state)
 	while (copies[n - 1] < net->loop->nslots);
 	fds[1] = raw_connect(host->address);
 	raw_write(fds[1], "x", 1);
-	leave_memory(net, sizeof(weir_stream));
+	/* The block of a stream is there already. */
+	net->alloc.calls = 0;
+	net->alloc.fail_at = 1;
+	net->alloc.fail_after = true;
 
 	assert_in_range(busy_percent(net, 300), 0, 4);
 	assert_int_equal(host->n, 1);
 	assert_int_equal(recv(fds[1], &octet, 1, MSG_DONTWAIT), -1);
 	assert_int_equal(errno, EAGAIN);
-	net->loop->mem.cap = SIZE_MAX;
+	net->alloc.fail_at = 0;
+	net->alloc.fail_after = false;
 	while (host_wait(host, 2)->datas == 0)
 		net_turn(net);
 	assert_int_equal(read(fds[1], &octet, 1), 1);
 
 	/* The next is closed with its listener. */
-	leave_memory(net, 0);
+	net->alloc.calls = 0;
+	net->alloc.fail_at = 1;
+	net->alloc.fail_after = true;
 	while (copies[n - 1] < net->loop->nslots)
 		copies[n++] = dup(0);
 	fds[2] = raw_connect(host->address);
@@ -710,7 +732,8 @@ int main(void)
 		NET_TEST(with_few_buffers_many_readers_are_served),
 		NET_TEST(without_buffers_reading_waits_and_writing_goes_on),
 		NET_TEST(the_idle_make_room_for_reading),
-		NET_TEST(spare_buffers_go_before_the_idle),
+		NET_TEST(spare_buffers_are_given_back_at_the_cap),
+		NET_TEST(newcomers_leave_memory_to_those_who_are_in),
 		NET_TEST(a_newcomer_without_memory_is_not_refused),
 		NET_TEST(without_memory_writes_say_no_and_harm_nothing),
 		NET_TEST(after_a_refusal_for_want_of_memory_drain_comes),

@@ -551,6 +551,31 @@ static void a_head_has_one_deadline_from_accept(void **state)
 	assert_int_equal(app.requests, 0);
 }
 
+static void who_found_no_buffer_is_not_late(void **state)
+{
+	char field[9000] = "X: ";
+
+	(void)state;
+	given(say_hello, NULL);
+	memset(field + 3, 'a', sizeof field - 4);
+	memio_client *fresh = connected();
+	memio_client *half = connected();
+	sends(half, "GET / HTTP/1.1\r\nHost: a\r\n");
+	/* The first octets need a chunk; a head of more than 8 KiB is kept in one. */
+	int32_t max = loop->chunks.max;
+	loop->chunks.max = loop->chunks.nused;
+	sends(fresh, HELLO);
+	sends(half, field);
+	sends(half, "\r\n\r\n");
+	pass(30000);
+	assert_string_equal(received(fresh), "");
+	assert_string_equal(received(half), "");
+	loop->chunks.max = max;
+	pass(200);
+	assert_status(fresh, 200);
+	assert_status(half, 200);
+}
+
 static void a_kept_connection_may_be_idle_longer(void **state)
 {
 	(void)state;
@@ -2269,6 +2294,7 @@ int main(void)
 		T(what_a_request_says),
 		T(silence_is_not_answered),
 		T(a_head_has_one_deadline_from_accept),
+		T(who_found_no_buffer_is_not_late),
 		T(a_kept_connection_may_be_idle_longer),
 		T(a_kept_connections_head_counts_from_its_first_octet),
 		T(many_slow_heads_cost_what_they_sent),
