@@ -139,6 +139,13 @@ MEMIO_TESTS = \
 	tests/memio/http_calm_test.c \
 
 MEMIO_SRCS = \
+	tests/memio/kernel.c \
+	tests/memio/ends.c \
+	tests/memio/listeners.c \
+	tests/memio/sys.c \
+	tests/memio/sockets.c \
+	tests/memio/poller.c \
+	tests/memio/clients.c \
 	tests/memio/memio.c \
 
 # A program each for the scripts, of these objects and no library.

@@ -1,5 +1,5 @@
 /*
- * A kernel in memory, for tests. memio.c implements backend/poller.h and
+ * A kernel in memory, for tests. The files here implement backend/poller.h and
  * backend/sys.h without any system call and is linked in place of the objects of
  * backend/; a test scripts through this header what the world outside does.
  *
