@@ -2238,6 +2238,54 @@ static void every_allocation_may_fail(void **state)
 			}
 }
 
+enum { CROWD = 6 };
+
+/* More clients than descriptors; each keeps its connection. How many were answered. */
+static int play_crowd(void)
+{
+	memio_client *clients[CROWD];
+	int answered = 0;
+
+	if (open_server(say_hello, NULL) < 0)
+		return 0;
+	/* Numbers begin at 3: there is room for two. */
+	memio_fd_limit(3 + memio_open_fds() + 2);
+	for (int i = 0; i < CROWD; i++) {
+		clients[i] = memio_client_connect(NULL);
+		assert_non_null(clients[i]);
+		memio_client_send_text(clients[i], HELLO);
+	}
+	for (int i = 0; i < 40 && weir_loop_step(loop, 100) >= 0; i++)
+		continue;
+	for (int i = 0; i < CROWD; i++) {
+		answered += count(received(clients[i]), "Hello World") > 0;
+		memio_client_close(clients[i]);
+	}
+	for (int i = 0; i < 10 && weir_loop_step(loop, 1000) >= 0; i++)
+		continue;
+	return answered;
+}
+
+static void every_allocation_may_fail_out_of_descriptors(void **state)
+{
+	(void)state;
+	for (int after = 0; after < 2; after++)
+		for (size_t nth = 1;; nth++) {
+			set_up(NULL);
+			alloc.fail_at = nth;
+			alloc.fail_after = after;
+			const int answered = play_crowd();
+			const size_t refused = alloc.refused;
+			tear_down(NULL);
+			loop = NULL;
+			if (!refused) {
+				assert_int_equal(answered, CROWD);
+				break;
+			}
+			assert_true(nth < 1000);
+		}
+}
+
 /* ---- options ------------------------------------------------------------ */
 
 static void options_are_checked(void **state)
@@ -2364,6 +2412,7 @@ int main(void)
 		T(requests_in_hand_end_with_their_loop),
 		T(a_server_may_be_freed_in_any_callback),
 		T(every_allocation_may_fail),
+		T(every_allocation_may_fail_out_of_descriptors),
 		T(options_are_checked),
 	};
 

@@ -1,6 +1,6 @@
 /*
  * A kernel in memory, for tests. The files here implement backend/poller.h and
- * backend/sys.h without any system call and is linked in place of the objects of
+ * backend/sys.h without any system call and are linked in place of the objects of
  * backend/; a test scripts through this header what the world outside does.
  *
  * Time is virtual. It stands still while the program runs and advances only
