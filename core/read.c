@@ -255,8 +255,10 @@ static enum got read_behind(weir_stream *s)
 static enum got read_chunk(weir_stream *s)
 {
 	weir_loop *loop = loop_of(s);
-	char *chunk = weir__chunk_take(&loop->chunks);
+	/* With a place to keep what will not be used: octets that were read cannot wait. */
+	char *chunk = weir__flow_ready(s) ? weir__chunk_take(&loop->chunks) : NULL;
 	if (!chunk) {
+		weir__flow_trim(s);
 		starve(s);
 		return NOTHING;
 	}
@@ -265,7 +267,10 @@ static enum got read_chunk(weir_stream *s)
 		offer_chunk(s, chunk, (uint32_t)n);
 	else
 		weir__chunk_give(&loop->chunks, chunk);
-	return weir__is(s, WEIR__CLOSED) ? NOTHING : judge(s, n, WEIR__CHUNK);
+	if (weir__is(s, WEIR__CLOSED))
+		return NOTHING;
+	weir__flow_trim(s);
+	return judge(s, n, WEIR__CHUNK);
 }
 
 static bool reading(const weir_stream *s)

@@ -37,6 +37,11 @@ struct weir__flow *weir__flow_get(weir_stream *s)
 	return s->flow;
 }
 
+bool weir__flow_ready(weir_stream *s)
+{
+	return s->flow || loop_of(s)->flows.free || weir__flow_get(s);
+}
+
 void weir__flow_trim(weir_stream *s)
 {
 	struct weir__flow *f = s->flow;

@@ -107,6 +107,8 @@ void weir__stream_end(weir_stream *stream, int why);
 void weir__stream_update(weir_stream *stream);
 /* The working set, borrowed if there is none. NULL: no memory. */
 struct weir__flow *weir__flow_get(weir_stream *stream);
+/* Whether a flow can be had now and, as long as no other stream takes one, later. */
+bool weir__flow_ready(weir_stream *stream);
 /* Gives the working set back when it holds nothing. */
 void weir__flow_trim(weir_stream *stream);
 /* Octets have moved: the idle limit begins anew. */

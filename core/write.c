@@ -86,9 +86,12 @@ static int may_queue(weir_stream *s, size_t len)
 static int may_copy(weir_stream *s, size_t len)
 {
 	int result = may_queue(s, len);
-	if (result == 0 && !weir__chunks_allow(&loop_of(s)->chunks, len))
-		result = refuse(s);
-	return result;
+	if (result < 0)
+		return result;
+	if (weir__flow_ready(s) && weir__chunks_allow(&loop_of(s)->chunks, len))
+		return 0;
+	weir__flow_trim(s);
+	return refuse(s);
 }
 
 int weir_marks(weir_stream *s, int32_t low, int32_t high, int32_t max)

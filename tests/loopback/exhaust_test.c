@@ -505,7 +505,7 @@ static void the_idle_make_room_for_reading(void **state)
 	silent_clients(host, fds, 8);
 	for (int i = 0; i < 7; i++)
 		weir__stream_evictable(host->accepted[i]->stream, true);
-	leave_memory(net, WEIR__CHUNK - 3 * sizeof(weir_stream));
+	leave_memory(net, WEIR__CHUNK + sizeof(struct weir__flow) - 3 * sizeof(weir_stream));
 
 	const int64_t begin = test_now_ms();
 	raw_write(fds[7], "x", 1);
@@ -626,6 +626,63 @@ static void without_memory_writes_say_no_and_harm_nothing(void **state)
 	assert_int_equal(writer->gones, 0);
 }
 
+/* Takes a loop's free flows, so that the next one needs memory. */
+static void use_up_flows(struct net *net)
+{
+	struct weir__pool *pool = &net->loop->flows;
+
+	while (pool->free)
+		weir__mem_free(pool->mem, weir__pool_take(pool), pool->size);
+}
+
+/* What the kernel would take in part needs a place for the rest before any of it is sent. */
+static void a_write_is_refused_whole_or_not_at_all(void **state)
+{
+	static char block[60000];
+	struct net *net = *state;
+	int fd[2];
+	assert_int_equal(pipe(fd), 0);
+	struct side *writer = net_adopt(net, fd[1], NULL);
+	net_turns(net, 3);
+	assert_int_equal(write(fd[1], block, sizeof(block)), sizeof(block));
+	use_up_flows(net);
+	leave_memory(net, 0);
+
+	assert_int_equal(weir_write(writer->stream, block, 20000), WEIR_EFULL);
+	net_turns(net, 3);
+	assert_int_equal(writer->gones, 0);
+	net->loop->mem.cap = SIZE_MAX;
+	assert_true(weir_write(writer->stream, block, 20000) > 0);
+	(void)close(fd[0]);
+}
+
+/* What is read and not used needs a place, too: without one the octets stay where they are. */
+static void what_cannot_be_kept_is_not_read(void **state)
+{
+	struct net *net = *state;
+	struct host *host = net_listen(net, NULL, NULL);
+	host->model.take = use_nothing_yet;
+	int fd = raw_connect(host->address);
+	struct side *side = host_wait(host, 1);
+	/* A chunk for reading is there, a flow is not. */
+	void *chunk = weir__chunk_take(&net->loop->chunks);
+	weir__chunk_give(&net->loop->chunks, chunk);
+	use_up_flows(net);
+	net->alloc.calls = 0;
+	net->alloc.fail_at = 1;
+	net->alloc.fail_after = true;
+	raw_write(fd, "x", 1);
+
+	net_turns(net, 5);
+	assert_int_equal(side->gones, 0);
+	net->alloc.fail_at = 0;
+	net->alloc.fail_after = false;
+	while (!side->datas)
+		net_turn(net);
+	assert_int_equal(side->gones, 0);
+	(void)close(fd);
+}
+
 /* Whoever was refused is told when to try again, also with nothing queued: no timer is needed. */
 static void after_a_refusal_for_want_of_memory_drain_comes(void **state)
 {
@@ -736,6 +793,8 @@ int main(void)
 		NET_TEST(newcomers_leave_memory_to_those_who_are_in),
 		NET_TEST(a_newcomer_without_memory_is_not_refused),
 		NET_TEST(without_memory_writes_say_no_and_harm_nothing),
+		NET_TEST(a_write_is_refused_whole_or_not_at_all),
+		NET_TEST(what_cannot_be_kept_is_not_read),
 		NET_TEST(after_a_refusal_for_want_of_memory_drain_comes),
 		NET_TEST(who_waits_for_memory_is_not_put_off_by_others),
 		NET_TEST(waiting_for_memory_is_not_idling),
