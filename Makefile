@@ -48,6 +48,8 @@ HTTP_SRCS = \
 	http/target.c \
 	http/framing.c \
 	http/parse.c \
+	http/startline.c \
+	http/fields.c \
 	http/body.c \
 	http/head.c \
 	http/status.c \
