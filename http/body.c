@@ -13,7 +13,7 @@
  * from 0; there spent counts its lines.
  */
 #include "http/parse.h"
-#include "http/scan.h"
+#include "http/octets.h"
 
 /* ---- chunk lines ---- */
 

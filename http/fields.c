@@ -6,6 +6,7 @@
  * the message are heard then (framing.c), and those that a trailer section may
  * not hold are passed over.
  */
+#include "http/octets.h"
 #include "http/parse.h"
 #include "http/scan.h"
 
@@ -89,13 +90,54 @@ static weir_refusal name_fault(uint8_t octet)
 	return weir__fault(octet, octet == '\r' ? WEIR_BAD_FIELD_LINE : WEIR_BAD_FIELD_NAME);
 }
 
+static weir_refusal too_many(const weir_parser *p)
+{
+	return p->seen & WEIR__TRAILER ? WEIR_BIG_TRAILERS : WEIR_BIG_FIELDS;
+}
+
+/*
+ * Where the name ends that goes on at pos: at the first octet that no token has,
+ * or at the end of data.
+ */
+static uint32_t name_end(struct weir__window *w, uint32_t pos)
+{
+	do
+		pos = weir__next(w, WEIR__NAME_ENDS, pos);
+	while (pos < w->end && weir__is(w->data[pos], WEIR__TOKEN) && ++pos);
+	return pos;
+}
+
+static uint32_t value_end(struct weir__window *w, uint32_t pos)
+{
+	do
+		pos = weir__next(w, WEIR__VALUE_ENDS, pos);
+	while (pos < w->end && weir__is(w->data[pos], WEIR__VALUE) && ++pos);
+	return pos;
+}
+
+static bool is_blank(uint8_t octet)
+{
+	return octet == ' ' || octet == '\t';
+}
+
+/* The CR at pos, and the octet behind it. WEIR_DONE: it is the LF. */
+static weir_event line_end(weir_parser *p, const uint8_t *data, uint32_t end,
+                           enum weir__parse_state state, uint32_t pos)
+{
+	if (end - pos < 2)
+		return weir__stall(p, state, pos);
+	return data[pos + 1] == '\n' ? WEIR_DONE : weir__refuse(p, WEIR_BAD_LINE_END);
+}
+
 weir_event weir__field_lines(weir_parser *p, const uint8_t *data, uint32_t end, uint32_t most)
 {
-	const weir_refusal too_many = p->seen & WEIR__TRAILER ? WEIR_BIG_TRAILERS : WEIR_BIG_FIELDS;
+	struct weir__window w;
 	unsigned state = p->state;
 	uint32_t pos = p->pos;
 	weir_field *f = state == WEIR__FIELD_LINE ? NULL : p->fields + p->nfields;
+	weir_event event;
 
+	weir__look(&w, data, pos, end);
 	for (;;) {
 		if (state == WEIR__FIELD_LINE) {
 			if (pos == end)
@@ -105,14 +147,14 @@ weir_event weir__field_lines(weir_parser *p, const uint8_t *data, uint32_t end, 
 			if (!weir__is(data[pos], WEIR__TOKEN))
 				return weir__refuse(p, line_fault(data[pos]));
 			if (p->spent == most)
-				return weir__refuse(p, too_many);
+				return weir__refuse(p, too_many(p));
 			p->spent++;
 			f = p->fields + p->nfields;
 			f->name.at = pos;
 			state = WEIR__FIELD_NAME;
 		}
 		if (state == WEIR__FIELD_NAME) {
-			pos = weir__scan_token(data, pos, end);
+			pos = name_end(&w, pos);
 			if (pos == end)
 				return weir__stall(p, WEIR__FIELD_NAME, pos);
 			if (data[pos] != ':')
@@ -121,27 +163,26 @@ weir_event weir__field_lines(weir_parser *p, const uint8_t *data, uint32_t end, 
 			state = WEIR__FIELD_BLANK;
 		}
 		if (state == WEIR__FIELD_BLANK) {
-			while (pos < end && (data[pos] == ' ' || data[pos] == '\t'))
+			while (pos < end && is_blank(data[pos]))
 				pos++;
 			if (pos == end)
 				return weir__stall(p, WEIR__FIELD_BLANK, pos);
 			f->value.at = pos;
 		}
-		pos = weir__scan_value(data, pos, end);
-		if (pos == end || (data[pos] == '\r' && end - pos < 2))
+		pos = value_end(&w, pos);
+		if (pos == end)
 			return weir__stall(p, WEIR__FIELD_VALUE, pos);
 		if (data[pos] != '\r')
 			return weir__refuse(p, weir__fault(data[pos], WEIR_BAD_OCTET));
-		if (data[pos + 1] != '\n')
-			return weir__refuse(p, WEIR_BAD_LINE_END);
+		event = line_end(p, data, end, WEIR__FIELD_VALUE, pos);
+		if (event != WEIR_DONE)
+			return event;
 		take_field(p, data, f, pos);
 		pos += 2;
 		state = WEIR__FIELD_LINE;
 	}
-	if (end - pos < 2)
-		return weir__stall(p, WEIR__FIELD_LINE, pos);
-	if (data[pos + 1] != '\n')
-		return weir__refuse(p, WEIR_BAD_LINE_END);
-	p->pos = pos + 2;
-	return WEIR_DONE;
+	event = line_end(p, data, end, WEIR__FIELD_LINE, pos);
+	if (event == WEIR_DONE)
+		p->pos = pos + 2;
+	return event;
 }

@@ -9,7 +9,7 @@
  */
 #include "http/head.h"
 #include "http/parse.h"
-#include "http/scan.h"
+#include "http/octets.h"
 
 static void note_host(weir_parser *p, const uint8_t *value, uint32_t len)
 {
@@ -52,7 +52,7 @@ static uint32_t skip_blank(const uint8_t *value, uint32_t at, uint32_t len)
 static uint32_t word_end(const uint8_t *value, uint32_t at, uint32_t len)
 {
 	if (at == len || value[at] != '"')
-		return weir__scan_token(value, at, len);
+		return weir__run(value, at, len, WEIR__TOKEN);
 	for (uint32_t i = at + 1; i < len; i++) {
 		if (value[i] == '"')
 			return i + 1;
@@ -72,7 +72,7 @@ static uint32_t parameters_end(const uint8_t *value, uint32_t at, uint32_t len)
 		if (semicolon == len || value[semicolon] != ';')
 			return at;
 		word = skip_blank(value, semicolon + 1, len);
-		at = weir__scan_token(value, word, len);
+		at = weir__run(value, word, len, WEIR__TOKEN);
 		if (at == word)
 			return 0;
 		at = skip_blank(value, at, len);
@@ -88,7 +88,7 @@ static uint32_t parameters_end(const uint8_t *value, uint32_t at, uint32_t len)
 /* One coding of the list from `at` on; returns where it ends, or 0 if it is malformed. */
 static uint32_t note_coding(weir_parser *p, const uint8_t *value, uint32_t at, uint32_t len)
 {
-	const uint32_t name_end = weir__scan_token(value, at, len);
+	const uint32_t name_end = weir__run(value, at, len, WEIR__TOKEN);
 	const uint32_t end = name_end == at ? 0 : parameters_end(value, name_end, len);
 	const bool chunked = name_end - at == 7 && weir__same(value + at, "chunked", 7);
 

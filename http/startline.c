@@ -5,8 +5,11 @@
  * read one after the other; each begins at *pos and returns WEIR_DONE with *pos
  * behind it, or saves where it stopped, to go on there when more octets are here.
  */
+#include <string.h>
+
+#include "http/octets.h"
 #include "http/parse.h"
-#include "http/scan.h"
+#include "http/word.h"
 
 enum { MOST_EMPTY_LINES = 4 };
 
@@ -70,7 +73,7 @@ static weir_event empty_lines(weir_parser *p, const uint8_t *data, uint32_t *pos
 
 static weir_event method_part(weir_parser *p, const uint8_t *data, uint32_t *pos, uint32_t end)
 {
-	const uint32_t at = weir__scan_few(data, *pos, end, WEIR__TOKEN);
+	const uint32_t at = weir__run(data, *pos, end, WEIR__TOKEN);
 	const uint32_t len = at - p->target.at;
 
 	if (len > UINT16_MAX)
@@ -87,11 +90,23 @@ static weir_event method_part(weir_parser *p, const uint8_t *data, uint32_t *pos
 	return WEIR_DONE;
 }
 
+/* The first octet from `at` on, below `end`, that no target has. */
+static uint32_t target_end(const uint8_t *data, uint32_t at, uint32_t end)
+{
+	for (; end - at >= 8; at += 8) {
+		const uint64_t flags = weir__not_target(weir__word(data + at));
+
+		if (flags)
+			return at + weir__flagged(flags);
+	}
+	return weir__run(data, at, end, WEIR__TARGET);
+}
+
 static weir_event target_part(weir_parser *p, const uint8_t *data, uint32_t *pos, uint32_t end)
 {
 	const uint32_t begin = p->target.at;
 	const uint32_t most = weir__limit(p->limits->target, WEIR__DEFAULT_TARGET);
-	const uint32_t at = weir__scan_target(data, *pos, end - begin > most ? begin + most : end);
+	const uint32_t at = target_end(data, *pos, end - begin > most ? begin + most : end);
 
 	if (at == end)
 		return weir__stall(p, WEIR__TARGET_PART, at);
@@ -219,7 +234,7 @@ static weir_event status_part(weir_parser *p, const uint8_t *data, uint32_t *pos
 
 static weir_event reason_part(weir_parser *p, const uint8_t *data, uint32_t *pos, uint32_t end)
 {
-	const uint32_t at = weir__scan_value(data, *pos, end);
+	const uint32_t at = weir__run(data, *pos, end, WEIR__VALUE);
 
 	if (at == end || (data[at] == '\r' && end - at < 2))
 		return weir__stall(p, WEIR__REASON, at);
