@@ -85,6 +85,7 @@ EXAMPLES = \
 
 BENCHES = \
 	bench/idle.c \
+	bench/parse.c \
 
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
