@@ -56,6 +56,7 @@ HTTP_SRCS = \
 	http/parse.c \
 	http/startline.c \
 	http/fields.c \
+	http/trailer.c \
 	http/body.c \
 	http/head.c \
 	http/status.c \

@@ -40,6 +40,7 @@
 #include <weir_http.h>
 
 #include "bench/peer.h"
+#include "http/scan.h"
 
 enum { MOST_CONTESTANTS = 12, MOST_ROUNDS = 101, FIELDS = 128, ARENA = 1 << 20, LINE = 64 };
 
@@ -127,7 +128,12 @@ static const struct bench_peer weir = {"weir", weir_head, weir_feed, weir_chunke
 /* From here on weir scans with this; false if this build has no such scanner. */
 static bool choose_scan(const char *name)
 {
-	return !strcmp(name, "swar");
+	for (const struct weir__scan_way *const *way = weir__scan_ways; *way; way++)
+		if (!strcmp(name, (*way)->name) && (*way)->here()) {
+			weir__scan_use(*way);
+			return true;
+		}
+	return false;
 }
 
 /* ---- texts ---- */

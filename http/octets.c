@@ -7,6 +7,8 @@
  */
 #include "http/octets.h"
 
+#include "http/word.h"
+
 /* clang-format off */
 const uint8_t weir__octets[256] = {
 	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -47,3 +49,31 @@ const uint8_t weir__octets[256] = {
 const uint8_t weir__low_half[16] = {0xe8, 0xfc, 0xf8, 0xfc, 0xfc, 0xfc, 0xfc, 0xfc,
                                     0xf8, 0xf8, 0xf4, 0x54, 0xd0, 0x54, 0xf4, 0x70};
 const uint8_t weir__high_half[16] = {0, 0, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80};
+
+uint32_t weir__token_end(const uint8_t *data, uint32_t at, uint32_t end)
+{
+	while (end - at >= 8) {
+		const uint64_t flags = weir__not_word(weir__word(data + at));
+
+		if (!flags) {
+			at += 8;
+			continue;
+		}
+		at += weir__flagged(flags);
+		if (!weir__octet_is(data[at], WEIR__TOKEN))
+			return at;
+		at++;
+	}
+	return weir__run(data, at, end, WEIR__TOKEN);
+}
+
+uint32_t weir__target_end(const uint8_t *data, uint32_t at, uint32_t end)
+{
+	for (; end - at >= 8; at += 8) {
+		const uint64_t flags = weir__not_target(weir__word(data + at));
+
+		if (flags)
+			return at + weir__flagged(flags);
+	}
+	return weir__run(data, at, end, WEIR__TARGET);
+}

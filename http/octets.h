@@ -1,8 +1,8 @@
 /*
  * octets.h: which octet may stand where?
  *
- * The grammar asks it of single octets through a table, and of the octets of a
- * target, which no marks tell of (scan.h), eight at a time.
+ * The grammar asks it of single octets through a table, and of longer runs that no
+ * marks tell of (scan.h) eight at a time.
  */
 #ifndef WEIR_HTTP_OCTETS_H
 #define WEIR_HTTP_OCTETS_H
@@ -26,7 +26,7 @@ extern const uint8_t weir__octets[256];
  */
 extern const uint8_t weir__low_half[16], weir__high_half[16];
 
-static inline int weir__is(uint8_t octet, unsigned kinds)
+static inline int weir__octet_is(uint8_t octet, unsigned kinds)
 {
 	return (weir__octets[octet] & kinds) != 0;
 }
@@ -34,9 +34,13 @@ static inline int weir__is(uint8_t octet, unsigned kinds)
 /* The first octet from `at` on, below `end`, that is not of these kinds. */
 static inline uint32_t weir__run(const uint8_t *data, uint32_t at, uint32_t end, unsigned kinds)
 {
-	while (at < end && weir__is(data[at], kinds))
+	while (at < end && weir__octet_is(data[at], kinds))
 		at++;
 	return at;
 }
+
+/* The same for tokens and for targets, eight octets at a time. */
+uint32_t weir__token_end(const uint8_t *data, uint32_t at, uint32_t end);
+uint32_t weir__target_end(const uint8_t *data, uint32_t at, uint32_t end);
 
 #endif

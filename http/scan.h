@@ -7,10 +7,8 @@
  * is per processor (scan_*.c); which one is used is chosen at run time from what
  * the processor has, or by configure for a fixed target.
  *
- * What a pass may leave to the parser: bits may also stand at octets that are
- * harmless; the parser goes on behind them. None may be missing, with one
- * exception: names are marked from the beginning of a line, or of the pass, up
- * to the first octet that no token has, and need not be behind it.
+ * Whoever cannot look octets up in a table marks values only: names are a small
+ * part of a head, and are then looked through where they are.
  */
 #ifndef WEIR_HTTP_SCAN_H
 #define WEIR_HTTP_SCAN_H
@@ -18,8 +16,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "http/compiler.h"
+#include "http/octets.h"
 
 enum { WEIR__BLOCK = 64 };
 
@@ -31,7 +31,11 @@ enum weir__mark {
 /* The marks of one block, by enum weir__mark. */
 typedef uint64_t weir__marks[2];
 
-typedef void weir__scan_fn(const uint8_t *octets, size_t blocks, weir__marks *marks);
+/*
+ * Marks the blocks of octets[0..len); len > 0. If the last block is not whole, what
+ * is behind its octets is marked as well. False: values only.
+ */
+typedef bool weir__scan_fn(const uint8_t *octets, uint32_t len, weir__marks *marks);
 
 /* ---- the ways ----------------------------------------------------------- */
 
@@ -46,33 +50,90 @@ extern const struct weir__scan_way weir__scan_swar, weir__scan_sse2, weir__scan_
 
 /* Those of this build, the best first; NULL behind the last. For tests and measurements. */
 extern const struct weir__scan_way *const weir__scan_ways[];
+/* Marks with the way that was chosen. */
+bool weir__scan(const uint8_t *octets, uint32_t len, weir__marks *marks);
 /* Has all parsers use this way from now on; NULL: the best that the processor has. */
 void weir__scan_use(const struct weir__scan_way *way);
 
+/*
+ * For a way that knows only whole blocks: the octets themselves if there are 64 of
+ * them, else a copy of the n that there are, with zeros behind them.
+ */
+static inline const uint8_t *weir__whole_block(const uint8_t *octets, uint32_t n,
+                                               uint8_t copy[WEIR__BLOCK])
+{
+	if (n >= WEIR__BLOCK)
+		return octets;
+	memset(copy, 0, WEIR__BLOCK);
+	/* Two moves of one length, which may overlap, are one branch. */
+	if (n >= 32) {
+		memcpy(copy, octets, 32);
+		memcpy(copy + n - 32, octets + n - 32, 32);
+	} else if (n >= 16) {
+		memcpy(copy, octets, 16);
+		memcpy(copy + n - 16, octets + n - 16, 16);
+	} else if (n >= 8) {
+		memcpy(copy, octets, 8);
+		memcpy(copy + n - 8, octets + n - 8, 8);
+	} else {
+		for (uint32_t i = 0; i < n; i++)
+			copy[i] = octets[i];
+	}
+	return copy;
+}
+
 /* ---- the window --------------------------------------------------------- */
 
-/* What the parser sees of the octets: the marks of so many blocks, from `from` on. */
+/* So many blocks are marked at once. */
 enum { WEIR__WINDOW = 16 };
 
+/* The octets whose marks are known: data[from..stop). At `stop` there are always both. */
 struct weir__window {
 	const uint8_t *data;
-	uint32_t from, end; /* octets of data: where the marks begin; where data ends */
-	weir__marks marks[WEIR__WINDOW + 1]; /* at `end` there are always two */
+	uint32_t from, stop;
+	uint32_t end;      /* where data ends */
+	bool names_marked; /* else the marks tell of values only */
+	weir__marks marks[WEIR__WINDOW + 1];
 };
 
 /* Marks data from `from` on. No octet at or beyond data + end is read. */
-void weir__look(struct weir__window *w, const uint8_t *data, uint32_t from, uint32_t end);
+static inline void weir__look(struct weir__window *w, const uint8_t *data, uint32_t from,
+                              uint32_t end)
+{
+	const uint32_t most = WEIR__WINDOW * WEIR__BLOCK;
+	const uint32_t len = end - from < most ? end - from : most;
 
-/* As weir__next, when there is none in the block of `pos`. */
-uint32_t weir__next_block(struct weir__window *w, enum weir__mark kind, uint32_t pos);
+	w->data = data;
+	w->from = from;
+	w->stop = from + len;
+	w->end = end;
+	w->names_marked = len > 0 && weir__scan(data + from, len, w->marks);
+	if (len % WEIR__BLOCK == 0)
+		w->marks[len / WEIR__BLOCK][0] = w->marks[len / WEIR__BLOCK][1] = 1;
+}
 
-/* The first mark at or behind pos, which is not before the window; w->end if there is none. */
-static inline uint32_t weir__next(struct weir__window *w, enum weir__mark kind, uint32_t pos)
+/* The first octet at or behind pos that has this mark; pos is not behind the window. */
+static inline uint32_t weir__next(const struct weir__window *w, enum weir__mark kind, uint32_t pos)
 {
 	const uint32_t at = pos - w->from;
-	const uint64_t bits = w->marks[at / WEIR__BLOCK][kind] >> at % WEIR__BLOCK;
+	const weir__marks *marks = w->marks + at / WEIR__BLOCK;
+	uint64_t bits = (*marks)[kind] >> at % WEIR__BLOCK;
 
-	return bits ? pos + weir__lowest(bits) : weir__next_block(w, kind, pos);
+	if (bits)
+		return pos + weir__lowest(bits);
+	pos -= at % WEIR__BLOCK;
+	do {
+		bits = (*++marks)[kind];
+		pos += WEIR__BLOCK;
+	} while (!bits);
+	return pos + weir__lowest(bits);
+}
+
+/* Where a name ends that begins at pos, or goes on there. */
+static inline uint32_t weir__name_end(const struct weir__window *w, uint32_t pos)
+{
+	return w->names_marked ? weir__next(w, WEIR__NAME_ENDS, pos)
+	                       : weir__token_end(w->data, pos, w->stop);
 }
 
 #endif

@@ -46,16 +46,19 @@ AVX2 static uint64_t name_ends(__m256i octets)
 	return bits(_mm256_cmpeq_epi8(_mm256_and_si256(low, high), _mm256_setzero_si256()));
 }
 
-AVX2 static void scan(const uint8_t *octets, size_t blocks, weir__marks *marks)
+AVX2 static bool scan(const uint8_t *octets, uint32_t len, weir__marks *marks)
 {
-	for (size_t i = 0; i < blocks; i++, octets += WEIR__BLOCK) {
-		const __m256i *halves = (const __m256i *)(const void *)octets;
-		const __m256i first = _mm256_loadu_si256(halves);
-		const __m256i second = _mm256_loadu_si256(halves + 1);
+	uint8_t last[WEIR__BLOCK];
 
-		marks[i][WEIR__NAME_ENDS] = name_ends(first) | name_ends(second) << 32;
-		marks[i][WEIR__VALUE_ENDS] = value_ends(first) | value_ends(second) << 32;
+	for (uint32_t at = 0; at < len; at += WEIR__BLOCK, marks++) {
+		const void *block = weir__whole_block(octets + at, len - at, last);
+		const __m256i first = _mm256_loadu_si256((const __m256i *)block);
+		const __m256i second = _mm256_loadu_si256((const __m256i *)block + 1);
+
+		(*marks)[WEIR__NAME_ENDS] = name_ends(first) | name_ends(second) << 32;
+		(*marks)[WEIR__VALUE_ENDS] = value_ends(first) | value_ends(second) << 32;
 	}
+	return true;
 }
 
 const struct weir__scan_way weir__scan_avx2 = {"avx2", scan, here};

@@ -20,23 +20,26 @@ AVX512 static __m512i table(const uint8_t *halves)
 	return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)halves));
 }
 
-AVX512 static void scan(const uint8_t *octets, size_t blocks, weir__marks *marks)
+AVX512 static bool scan(const uint8_t *octets, uint32_t len, weir__marks *marks)
 {
-	const __m512i low_halves = table(weir__low_half);
-	const __m512i high_halves = table(weir__high_half);
+	const __m512i low_halves = table(weir__low_half), high_halves = table(weir__high_half);
 	const __m512i half = _mm512_set1_epi8(15), space = _mm512_set1_epi8(0x20),
 		      del = _mm512_set1_epi8(0x7f);
 
-	for (size_t i = 0; i < blocks; i++, octets += WEIR__BLOCK) {
-		const __m512i some = _mm512_loadu_si512(octets);
+	for (uint32_t at = 0; at < len; at += WEIR__BLOCK, marks++) {
+		/* What is not in the mask is not read. */
+		const __mmask64 there =
+			len - at < WEIR__BLOCK ? (UINT64_C(1) << (len - at)) - 1 : UINT64_MAX;
+		const __m512i some = _mm512_maskz_loadu_epi8(there, octets + at);
 		const __m512i low = _mm512_shuffle_epi8(low_halves, some);
 		const __m512i high = _mm512_shuffle_epi8(
 			high_halves, _mm512_and_si512(_mm512_srli_epi16(some, 4), half));
 
-		marks[i][WEIR__NAME_ENDS] = _mm512_testn_epi8_mask(low, high);
-		marks[i][WEIR__VALUE_ENDS] =
+		(*marks)[WEIR__NAME_ENDS] = _mm512_testn_epi8_mask(low, high);
+		(*marks)[WEIR__VALUE_ENDS] =
 			_mm512_cmplt_epu8_mask(some, space) | _mm512_cmpeq_epi8_mask(some, del);
 	}
+	return true;
 }
 
 const struct weir__scan_way weir__scan_avx512 = {"avx512", scan, here};

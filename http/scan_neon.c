@@ -42,20 +42,24 @@ static uint8x16_t name_ends(uint8x16_t octets)
 	return vceqzq_u8(vandq_u8(low, high));
 }
 
-static void scan(const uint8_t *octets, size_t blocks, weir__marks *marks)
+static bool scan(const uint8_t *octets, uint32_t len, weir__marks *marks)
 {
-	for (size_t i = 0; i < blocks; i++) {
+	uint8_t last[WEIR__BLOCK];
+
+	for (uint32_t at = 0; at < len; at += WEIR__BLOCK, marks++) {
+		const uint8_t *block = weir__whole_block(octets + at, len - at, last);
 		uint8x16_t names[4], values[4];
 
-		for (int part = 0; part < 4; part++, octets += 16) {
-			const uint8x16_t some = vld1q_u8(octets);
+		for (int part = 0; part < 4; part++) {
+			const uint8x16_t some = vld1q_u8(block + 16 * part);
 
 			names[part] = name_ends(some);
 			values[part] = value_ends(some);
 		}
-		marks[i][WEIR__NAME_ENDS] = bits(names);
-		marks[i][WEIR__VALUE_ENDS] = bits(values);
+		(*marks)[WEIR__NAME_ENDS] = bits(names);
+		(*marks)[WEIR__VALUE_ENDS] = bits(values);
 	}
+	return true;
 }
 
 const struct weir__scan_way weir__scan_neon = {"neon", scan, here};

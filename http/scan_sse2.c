@@ -1,8 +1,7 @@
 /*
  * scan_sse2.c: the pass with 16 octets at a time, which every x86-64 has.
  *
- * It has no look-up of octets: names are marked where an octet is no letter,
- * digit or '-'. The few others that a token may have are left to the parser.
+ * It has no look-up of octets, and marks values only.
  */
 #include "http/scan.h"
 
@@ -14,45 +13,26 @@ static bool here(void)
 	return true;
 }
 
-/* All ones in each octet that is `first` up to `first` + `more`. */
-static __m128i within(__m128i octets, char first, char more)
+static uint64_t some(const uint8_t *octets)
 {
-	const __m128i above = _mm_sub_epi8(octets, _mm_set1_epi8(first));
+	const __m128i part = _mm_loadu_si128((const __m128i *)(const void *)octets);
+	const __m128i most = _mm_set1_epi8(0x1f), del = _mm_set1_epi8(0x7f);
+	const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(part, most), part);
 
-	return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8(more)), above);
+	return (uint16_t)_mm_movemask_epi8(_mm_or_si128(control, _mm_cmpeq_epi8(part, del)));
 }
 
-static uint64_t bits(__m128i octets)
+static bool scan(const uint8_t *octets, uint32_t len, weir__marks *marks)
 {
-	return (uint16_t)_mm_movemask_epi8(octets);
-}
+	uint8_t last[WEIR__BLOCK];
 
-static uint64_t value_ends(__m128i octets)
-{
-	return bits(
-		_mm_or_si128(within(octets, 0, 0x1f), _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7f))));
-}
+	for (uint32_t at = 0; at < len; at += WEIR__BLOCK, marks++) {
+		const uint8_t *block = weir__whole_block(octets + at, len - at, last);
 
-static uint64_t name_ends(__m128i octets)
-{
-	const __m128i letter = within(_mm_or_si128(octets, _mm_set1_epi8(0x20)), 'a', 'z' - 'a');
-	const __m128i digit = within(octets, '0', 9);
-	const __m128i dash = _mm_cmpeq_epi8(octets, _mm_set1_epi8('-'));
-
-	return bits(_mm_or_si128(_mm_or_si128(letter, digit), dash)) ^ 0xffff;
-}
-
-static void scan(const uint8_t *octets, size_t blocks, weir__marks *marks)
-{
-	for (size_t i = 0; i < blocks; i++) {
-		marks[i][0] = marks[i][1] = 0;
-		for (int part = 0; part < WEIR__BLOCK; part += 16, octets += 16) {
-			const __m128i some = _mm_loadu_si128((const __m128i *)(const void *)octets);
-
-			marks[i][WEIR__NAME_ENDS] |= name_ends(some) << part;
-			marks[i][WEIR__VALUE_ENDS] |= value_ends(some) << part;
-		}
+		(*marks)[WEIR__VALUE_ENDS] = some(block) | some(block + 16) << 16 |
+		                             some(block + 32) << 32 | some(block + 48) << 48;
 	}
+	return false;
 }
 
 const struct weir__scan_way weir__scan_sse2 = {"sse2", scan, here};

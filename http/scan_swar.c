@@ -1,11 +1,6 @@
 /*
  * scan_swar.c: the pass in plain C, eight octets at a time.
- *
- * Values are marked throughout. To do the same for names would cost more than
- * all the rest, and most of it in vain: so their marks are looked for only where
- * a name is, from the beginning of each line on.
  */
-#include "http/octets.h"
 #include "http/scan.h"
 #include "http/word.h"
 
@@ -14,68 +9,43 @@ static bool here(void)
 	return true;
 }
 
-static uint64_t mark_values(const uint8_t *octets)
+/* n < 8 octets as a word, with zeros behind them. */
+static uint64_t last_word(const uint8_t *octets, uint32_t n)
+{
+	uint64_t word = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		word |= (uint64_t)octets[i] << 8 * i;
+	return word;
+}
+
+static uint64_t block(const uint8_t *octets)
 {
 	uint64_t marks = 0;
 
-	for (unsigned i = 0; i < WEIR__BLOCK; i += 8)
-		marks |= weir__gather(weir__not_value(weir__word(octets + i))) << i;
+	for (uint32_t at = 0; at < WEIR__BLOCK; at += 8)
+		marks |= weir__gather(weir__not_value(weir__word(octets + at))) << at;
 	return marks;
 }
 
-/* The first octet from `at` on that no token has; WEIR__BLOCK if there is none. */
-static unsigned name_end(const uint8_t *octets, unsigned at)
+/* n < 64 octets; the first zero behind them is marked as well. */
+static uint64_t few(const uint8_t *octets, uint32_t n)
 {
-	while (at + 8 <= WEIR__BLOCK) {
-		const uint64_t flags = weir__not_word(weir__word(octets + at));
-
-		if (!flags) {
-			at += 8;
-			continue;
-		}
-		at += weir__flagged(flags);
-		if (!weir__is(octets[at], WEIR__TOKEN))
-			return at;
-		at++;
-	}
-	return weir__run(octets, at, WEIR__BLOCK, WEIR__TOKEN);
-}
-
-/* Where the first line begins at or behind `at`; LFs are among the marks of values. */
-static unsigned line_begin(const uint8_t *octets, uint64_t values, unsigned at)
-{
-	for (uint64_t rest = values >> at << at; rest; rest &= rest - 1)
-		if (octets[weir__lowest(rest)] == '\n')
-			return weir__lowest(rest) + 1;
-	return WEIR__BLOCK + 1;
-}
-
-/* *in_name: a name has begun before the block, or goes on behind it. */
-static uint64_t mark_names(const uint8_t *octets, uint64_t values, bool *in_name)
-{
-	unsigned at = *in_name ? 0 : line_begin(octets, values, 0);
 	uint64_t marks = 0;
+	uint32_t at = 0;
 
-	while (at < WEIR__BLOCK) {
-		at = name_end(octets, at);
-		if (at == WEIR__BLOCK)
-			break;
-		marks |= UINT64_C(1) << at;
-		at = line_begin(octets, values, at);
-	}
-	*in_name = at == WEIR__BLOCK;
-	return marks;
+	for (; at + 8 <= n; at += 8)
+		marks |= weir__gather(weir__not_value(weir__word(octets + at))) << at;
+	return marks | weir__gather(weir__not_value(last_word(octets + at, n - at))) << at;
 }
 
-static void scan(const uint8_t *octets, size_t blocks, weir__marks *marks)
+static bool scan(const uint8_t *octets, uint32_t len, weir__marks *marks)
 {
-	bool in_name = true;
-
-	for (size_t i = 0; i < blocks; i++, octets += WEIR__BLOCK) {
-		marks[i][WEIR__VALUE_ENDS] = mark_values(octets);
-		marks[i][WEIR__NAME_ENDS] =
-			mark_names(octets, marks[i][WEIR__VALUE_ENDS], &in_name);
-	}
+	for (; len >= WEIR__BLOCK; len -= WEIR__BLOCK, octets += WEIR__BLOCK)
+		(*marks++)[WEIR__VALUE_ENDS] = block(octets);
+	if (len)
+		(*marks)[WEIR__VALUE_ENDS] = few(octets, len);
+	return false;
 }
 
 const struct weir__scan_way weir__scan_swar = {"swar", scan, here};

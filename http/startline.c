@@ -9,7 +9,6 @@
 
 #include "http/octets.h"
 #include "http/parse.h"
-#include "http/word.h"
 
 enum { MOST_EMPTY_LINES = 4 };
 
@@ -90,29 +89,17 @@ static weir_event method_part(weir_parser *p, const uint8_t *data, uint32_t *pos
 	return WEIR_DONE;
 }
 
-/* The first octet from `at` on, below `end`, that no target has. */
-static uint32_t target_end(const uint8_t *data, uint32_t at, uint32_t end)
-{
-	for (; end - at >= 8; at += 8) {
-		const uint64_t flags = weir__not_target(weir__word(data + at));
-
-		if (flags)
-			return at + weir__flagged(flags);
-	}
-	return weir__run(data, at, end, WEIR__TARGET);
-}
-
 static weir_event target_part(weir_parser *p, const uint8_t *data, uint32_t *pos, uint32_t end)
 {
 	const uint32_t begin = p->target.at;
 	const uint32_t most = weir__limit(p->limits->target, WEIR__DEFAULT_TARGET);
-	const uint32_t at = target_end(data, *pos, end - begin > most ? begin + most : end);
+	const uint32_t at = weir__target_end(data, *pos, end - begin > most ? begin + most : end);
 
 	if (at == end)
 		return weir__stall(p, WEIR__TARGET_PART, at);
 	if (data[at] == '\r' || (data[at] == ' ' && at == begin))
 		return weir__refuse(p, WEIR_BAD_REQUEST_LINE);
-	if (weir__is(data[at], WEIR__TARGET))
+	if (weir__octet_is(data[at], WEIR__TARGET))
 		return weir__refuse(p, WEIR_BIG_TARGET);
 	if (data[at] != ' ')
 		return weir__refuse(p, weir__fault(data[at], WEIR_BAD_TARGET));

@@ -84,7 +84,7 @@ static bool is_ip_future(const uint8_t *octets, uint32_t len)
 
 	if ((octets[0] | 0x20) != 'v' || dot == 1 || dot == len || octets[dot] != '.')
 		return false;
-	while (at < len && (weir__is(octets[at], WEIR__REG_NAME) || octets[at] == ':'))
+	while (at < len && (weir__octet_is(octets[at], WEIR__REG_NAME) || octets[at] == ':'))
 		at++;
 	return at == len && at > dot + 1;
 }
@@ -110,8 +110,9 @@ static uint32_t reg_name(const uint8_t *octets, uint32_t len)
 
 	for (;;) {
 		at = weir__run(octets, at, len, WEIR__REG_NAME);
-		if (len - at < 3 || octets[at] != '%' || !weir__is(octets[at + 1], WEIR__HEX) ||
-		    !weir__is(octets[at + 2], WEIR__HEX))
+		if (len - at < 3 || octets[at] != '%' ||
+		    !weir__octet_is(octets[at + 1], WEIR__HEX) ||
+		    !weir__octet_is(octets[at + 2], WEIR__HEX))
 			return at;
 		at += 3;
 	}
