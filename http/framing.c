@@ -17,8 +17,7 @@ static bool is_plain_host(const uint8_t *value, uint32_t len)
 	uint32_t at = weir__run(value, 0, len, WEIR__REG_NAME);
 
 	if (at > 0 && at < len && value[at] == ':')
-		for (at++; at < len && value[at] >= '0' && value[at] <= '9';)
-			at++;
+		at = weir__run(value, at + 1, len, WEIR__DIGIT);
 	return at == len;
 }
 

@@ -25,14 +25,20 @@ static inline bool weir__same(const uint8_t *octets, const char *text, size_t n)
 	const uint8_t *wanted = (const uint8_t *)text;
 	uint64_t differ = 0;
 
-	if (n < 8) {
+	if (n < 4) {
 		for (size_t i = 0; i < n; i++)
 			differ |= (octets[i] | 0x20u) ^ wanted[i];
-		return !differ;
+	} else if (n < 8) {
+		differ |= (weir__half_word(octets) | 0x20202020) ^ weir__half_word(wanted);
+		differ |= (weir__half_word(octets + n - 4) | 0x20202020) ^
+		          weir__half_word(wanted + n - 4);
+	} else {
+		for (size_t i = 0; i + 8 < n; i += 8)
+			differ |= (weir__word(octets + i) | WEIR__EACH(0x20)) ^
+			          weir__word(wanted + i);
+		differ |= (weir__word(octets + n - 8) | WEIR__EACH(0x20)) ^
+		          weir__word(wanted + n - 8);
 	}
-	for (size_t i = 0; i + 8 < n; i += 8)
-		differ |= (weir__word(octets + i) | WEIR__EACH(0x20)) ^ weir__word(wanted + i);
-	differ |= (weir__word(octets + n - 8) | WEIR__EACH(0x20)) ^ weir__word(wanted + n - 8);
 	return !differ;
 }
 

@@ -109,6 +109,60 @@ static uint32_t whole_request_line(weir_parser *p, const uint8_t *data, uint32_t
 	return at + 11;
 }
 
+/*
+ * Takes the field line that begins at `begin`, whose name ends at `colon` and
+ * whose CR should be at `cr`, with an octet behind it. False: it is not a usual one.
+ */
+static inline bool take_line(weir_parser *p, const uint8_t *data, weir_field *f, uint32_t begin,
+                             uint32_t colon, uint32_t cr)
+{
+	uint32_t at = colon + 1, end = cr;
+
+	if (data[colon] != ':' || colon == begin || memcmp(data + cr, "\r\n", 2) != 0)
+		return false;
+	f->name.at = begin;
+	f->name.len = colon - begin;
+	/* Of blanks, and the CR, mostly none is left there or here. */
+	at += data[at] == ' ';
+	while (data[at] <= ' ' && at < end)
+		at++;
+	f->value.at = at;
+	while (data[end - 1] <= ' ' && at < end)
+		end--;
+	f->value.len = end - at;
+	if (weir__may_frame(data + begin, colon - begin))
+		weir__note_field(p, data, f);
+	return true;
+}
+
+/* What was taken ends at `begin`. True: the head does, with an empty line there. */
+static bool lines_taken(weir_parser *p, const weir_field *f, const uint8_t *data, uint32_t begin,
+                        uint32_t end)
+{
+	p->nfields = (uint16_t)(f - p->fields);
+	p->spent = p->nfields;
+	p->pos = begin;
+	return end - begin >= 2 && memcmp(data + begin, "\r\n", 2) == 0;
+}
+
+/* Takes the lines of a short rest of a head, which is not worth a pass. */
+static bool few_lines(weir_parser *p, const uint8_t *data, uint32_t end, uint32_t most)
+{
+	weir_field *f = p->fields, *const last = f + most;
+	uint32_t begin = p->pos;
+
+	while (f < last && begin < end && data[begin] != '\r') {
+		const uint32_t colon = weir__token_end(data, begin, end);
+		const uint32_t cr = colon < end ? weir__value_end(data, colon + 1, end) : end;
+
+		if (end - cr < 2 || !take_line(p, data, f, begin, colon, cr))
+			break;
+		begin = cr + 2;
+		f++;
+	}
+	return lines_taken(p, f, data, begin, end);
+}
+
 /* The marks of values, taken one after the other. */
 struct walk {
 	const weir__marks *marks; /* of the block */
@@ -131,44 +185,28 @@ static inline uint32_t walk_on(struct walk *walk)
 }
 
 /*
- * Takes field lines; the window begins with the first. The marks of values then
+ * Takes lines of a window that begins with the first. The marks of values then
  * come in pairs, CR and LF, so that a line is found without waiting for what is
  * done with the one before it: where its name ends, the processor finds out
- * meanwhile. True: the head ends with them.
+ * meanwhile.
  */
-static bool whole_lines(weir_parser *p, const struct weir__window *w, uint32_t most)
+static bool marked_lines(weir_parser *p, const struct weir__window *w, uint32_t most)
 {
-	const uint8_t *const data = w->data;
 	weir_field *f = p->fields, *const last = f + most;
 	struct walk walk = {w->marks, w->marks[0][WEIR__VALUE_ENDS], w->from};
-	uint32_t begin = w->from, cr;
+	uint32_t begin = w->from;
 
-	while ((cr = walk_on(&walk)) != begin && f < last && cr + 2 <= w->stop) {
-		const uint32_t colon = weir__name_end(w, begin);
-		uint32_t at = colon + 1, end = cr;
+	while (f < last) {
+		const uint32_t cr = walk_on(&walk);
 
-		f->name.at = begin;
-		if (memcmp(data + cr, "\r\n", 2) != 0 || data[colon] != ':' || colon == begin)
+		if (cr == begin || cr + 2 > w->stop ||
+		    !take_line(p, w->data, f, begin, weir__name_end(w, begin), cr))
 			break;
-		f->name.len = colon - begin;
 		walk_on(&walk);
-		/* Of blanks and CR mostly none is left, neither there nor here. */
-		at += data[at] == ' ';
-		while (data[at] <= ' ' && at < end)
-			at++;
-		f->value.at = at;
-		while (data[end - 1] <= ' ' && at < end)
-			end--;
-		f->value.len = end - at;
-		if (weir__may_frame(data + begin, colon - begin))
-			weir__note_field(p, data, f);
 		begin = cr + 2;
 		f++;
 	}
-	p->nfields = (uint16_t)(f - p->fields);
-	p->spent = p->nfields;
-	p->pos = begin;
-	return cr == begin && cr + 2 <= w->stop && memcmp(data + cr, "\r\n", 2) == 0;
+	return lines_taken(p, f, w->data, begin, w->stop);
 }
 
 /* ---- the head ----------------------------------------------------------- */
@@ -196,61 +234,67 @@ static bool at_beginning(const weir_parser *p)
 	return p->state == p->first && p->pos == 0;
 }
 
-static weir_event first_line(weir_parser *p, const uint8_t *data, uint32_t end)
-{
-	uint32_t line = 0;
-
-	if (weir__is_response(p))
-		return weir__status_line(p, data, end);
-	if (at_beginning(p))
-		line = whole_request_line(p, data, end);
-	if (line == 0)
-		return weir__request_line(p, data, end);
-	weir__stall(p, WEIR__FIELD_LINE, line);
-	return WEIR_DONE;
-}
-
-static weir_event lines(weir_parser *p, const uint8_t *data, uint32_t end)
+/* From the first octet of a request on. True: its head is whole and usual. */
+static bool whole_head(weir_parser *p, const uint8_t *data, uint32_t end)
 {
 	struct weir__window w;
-	weir_event event;
 
-	if (p->state < WEIR__FIELD_LINE) {
-		event = first_line(p, data, end);
-		if (event != WEIR_DONE)
-			return event;
-		weir__look(&w, data, p->pos, end);
-		if (whole_lines(p, &w, most_fields(p))) {
-			p->pos += 2;
-			return WEIR_DONE;
-		}
-	} else {
-		weir__look(&w, data, p->pos, end);
-	}
+	p->pos = whole_request_line(p, data, end);
+	if (p->pos == 0)
+		return false;
+	p->state = WEIR__FIELD_LINE;
+	if (end - p->pos < WEIR__BLOCK)
+		return few_lines(p, data, end, most_fields(p));
+	weir__look(&w, data, p->pos, end);
+	return marked_lines(p, &w, most_fields(p));
+}
+
+/* From wherever it was left. */
+static weir_event any_head(weir_parser *p, const uint8_t *data, uint32_t end)
+{
+	struct weir__window w;
+	weir_event event = WEIR_DONE;
+
+	if (p->state < WEIR__FIELD_LINE)
+		event = weir__is_response(p) ? weir__status_line(p, data, end)
+		                             : weir__request_line(p, data, end);
+	if (event != WEIR_DONE)
+		return event;
+	weir__look(&w, data, p->pos, end);
 	return weir__field_lines(p, &w, most_fields(p));
 }
 
-static weir_event parse_head(weir_parser *p, const uint8_t *data, size_t len, size_t *used)
+/* All lines of the head are read, up to p->pos. */
+static weir_event judge(weir_parser *p, size_t *used)
 {
-	const uint32_t most = weir__limit(p->limits->head, WEIR__DEFAULT_HEAD);
-	weir_event event;
-	weir_refusal why;
+	const weir_refusal why = weir__judge_head(p);
 
-	if (len == 0)
-		return WEIR_MORE;
-	if (at_beginning(p))
-		begin(p);
-	event = lines(p, data, len < most ? (uint32_t)len : most);
-	if (event == WEIR_MORE && len > most)
-		return weir__refuse(p, WEIR_BIG_HEAD);
-	if (event != WEIR_DONE)
-		return event;
-	why = weir__judge_head(p);
 	if (why != WEIR_OK)
 		return weir__refuse(p, why);
 	*used = p->pos;
 	p->pos = 0;
 	return WEIR_HEAD_END;
+}
+
+static weir_event parse_head(weir_parser *p, const uint8_t *data, size_t len, size_t *used)
+{
+	const uint32_t most = weir__limit(p->limits->head, WEIR__DEFAULT_HEAD);
+	const uint32_t end = len < most ? (uint32_t)len : most;
+	weir_event event;
+
+	if (len == 0)
+		return WEIR_MORE;
+	if (at_beginning(p)) {
+		begin(p);
+		if (!weir__is_response(p) && whole_head(p, data, end)) {
+			p->pos += 2;
+			return judge(p, used);
+		}
+	}
+	event = any_head(p, data, end);
+	if (event == WEIR_MORE && len > most)
+		return weir__refuse(p, WEIR_BIG_HEAD);
+	return event == WEIR_DONE ? judge(p, used) : event;
 }
 
 /* ---- events ------------------------------------------------------------- */

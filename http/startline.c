@@ -12,11 +12,6 @@
 
 enum { MOST_EMPTY_LINES = 4 };
 
-static bool is_digit(uint8_t octet)
-{
-	return octet >= '0' && octet <= '9';
-}
-
 /* ---- request line ------------------------------------------------------- */
 
 static weir_method method_if(const uint8_t *octets, const char *name, size_t len,
@@ -114,7 +109,8 @@ static weir_refusal check_version(const uint8_t *octets, uint32_t len)
 	static const char form[] = "HTTP/0.0\r\n";
 
 	for (uint32_t i = 0; i < len && i < sizeof form - 1; i++) {
-		if (form[i] == '0' ? is_digit(octets[i]) : octets[i] == (uint8_t)form[i])
+		if (form[i] == '0' ? weir__octet_is(octets[i], WEIR__DIGIT)
+		                   : octets[i] == (uint8_t)form[i])
 			continue;
 		if (i == 9)
 			return WEIR_BAD_LINE_END;
@@ -192,7 +188,8 @@ static weir_refusal check_status(const uint8_t *octets, uint32_t len)
 	static const char form[] = "HTTP/0.0 000 ";
 
 	for (uint32_t i = 0; i < len && i < FIXED; i++) {
-		if (form[i] == '0' ? is_digit(octets[i]) : octets[i] == (uint8_t)form[i])
+		if (form[i] == '0' ? weir__octet_is(octets[i], WEIR__DIGIT)
+		                   : octets[i] == (uint8_t)form[i])
 			continue;
 		return weir__fault(octets[i], i < 8 ? WEIR_BAD_VERSION : WEIR_BAD_STATUS_LINE);
 	}

@@ -10,11 +10,6 @@
 #include "http/parse.h"
 #include "http/octets.h"
 
-static bool is_digit(uint8_t octet)
-{
-	return octet >= '0' && octet <= '9';
-}
-
 static bool is_alpha(uint8_t octet)
 {
 	return (octet | 0x20) >= 'a' && (octet | 0x20) <= 'z';
@@ -31,7 +26,7 @@ static bool is_ipv4(const uint8_t *octets, uint32_t len)
 		const uint32_t begin = at;
 		unsigned n = 0;
 
-		while (at < len && at - begin < 3 && is_digit(octets[at]))
+		while (at < len && at - begin < 3 && weir__octet_is(octets[at], WEIR__DIGIT))
 			n = n * 10 + (octets[at++] - (unsigned)'0');
 		if (at == begin || n > 255 || (octets[begin] == '0' && at - begin > 1))
 			return false;
@@ -126,7 +121,7 @@ static int32_t read_port(const uint8_t *octets, uint32_t len)
 	int32_t port = len ? 0 : -1;
 
 	for (uint32_t i = 0; i < len; i++) {
-		if (!is_digit(octets[i]))
+		if (!weir__octet_is(octets[i], WEIR__DIGIT))
 			return -2;
 		port = port * 10 + (octets[i] - '0');
 		if (port > NO_PORT)
@@ -169,8 +164,8 @@ static uint32_t behind_scheme(const uint8_t *octets, uint32_t len)
 
 	if (!is_alpha(octets[0]))
 		return 0;
-	while (at < len && (is_alpha(octets[at]) || is_digit(octets[at]) || octets[at] == '+' ||
-	                    octets[at] == '-' || octets[at] == '.'))
+	while (at < len && (is_alpha(octets[at]) || weir__octet_is(octets[at], WEIR__DIGIT) ||
+	                    octets[at] == '+' || octets[at] == '-' || octets[at] == '.'))
 		at++;
 	return len - at > 3 && !memcmp(octets + at, "://", 3) ? at + 3 : 0;
 }

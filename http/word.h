@@ -24,6 +24,13 @@ static inline uint64_t weir__word(const uint8_t *octets)
 	       (uint64_t)octets[6] << 48 | (uint64_t)octets[7] << 56;
 }
 
+/* Four octets. */
+static inline uint32_t weir__half_word(const uint8_t *octets)
+{
+	return (uint32_t)octets[0] | (uint32_t)octets[1] << 8 | (uint32_t)octets[2] << 16 |
+	       (uint32_t)octets[3] << 24;
+}
+
 /* Flags octets that are n or more, of a word without high bits. n <= 0x80. */
 static inline uint64_t weir__from(uint64_t low, uint8_t n)
 {
