@@ -41,7 +41,7 @@
 
 #include "bench/peer.h"
 
-enum { MOST_CONTESTANTS = 12, MOST_ROUNDS = 101, FIELDS = 128, ARENA = 1 << 20, LINE = 64 };
+enum { MOST_CONTESTANTS = 24, MOST_ROUNDS = 101, FIELDS = 128, ARENA = 1 << 20, LINE = 64 };
 
 static void die(const char *what, const char *which)
 {
