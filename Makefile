@@ -44,10 +44,18 @@ MAIN_SRCS = \
 	core/main.c \
 
 HTTP_SRCS = \
+	http/octets.c \
 	http/scan.c \
+	http/scan_swar.c \
+	http/scan_sse2.c \
+	http/scan_avx2.c \
+	http/scan_avx512.c \
+	http/scan_neon.c \
 	http/target.c \
 	http/framing.c \
 	http/parse.c \
+	http/startline.c \
+	http/fields.c \
 	http/body.c \
 	http/head.c \
 	http/status.c \

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "http/head.h"
-#include "http/scan.h"
+#include "http/octets.h"
 
 #define COPY(out, text) (memcpy((out), (text), sizeof(text) - 1), (out) + sizeof(text) - 1)
 

@@ -9,7 +9,7 @@
  */
 #include "http/head.h"
 #include "http/parse.h"
-#include "http/scan.h"
+#include "http/octets.h"
 
 static void note_host(weir_parser *p, const uint8_t *value, uint32_t len)
 {
@@ -52,7 +52,7 @@ static uint32_t skip_blank(const uint8_t *value, uint32_t at, uint32_t len)
 static uint32_t word_end(const uint8_t *value, uint32_t at, uint32_t len)
 {
 	if (at == len || value[at] != '"')
-		return weir__scan_token(value, at, len);
+		return weir__run(value, at, len, WEIR__TOKEN);
 	for (uint32_t i = at + 1; i < len; i++) {
 		if (value[i] == '"')
 			return i + 1;
@@ -72,7 +72,7 @@ static uint32_t parameters_end(const uint8_t *value, uint32_t at, uint32_t len)
 		if (semicolon == len || value[semicolon] != ';')
 			return at;
 		word = skip_blank(value, semicolon + 1, len);
-		at = weir__scan_token(value, word, len);
+		at = weir__run(value, word, len, WEIR__TOKEN);
 		if (at == word)
 			return 0;
 		at = skip_blank(value, at, len);
@@ -88,7 +88,7 @@ static uint32_t parameters_end(const uint8_t *value, uint32_t at, uint32_t len)
 /* One coding of the list from `at` on; returns where it ends, or 0 if it is malformed. */
 static uint32_t note_coding(weir_parser *p, const uint8_t *value, uint32_t at, uint32_t len)
 {
-	const uint32_t name_end = weir__scan_token(value, at, len);
+	const uint32_t name_end = weir__run(value, at, len, WEIR__TOKEN);
 	const uint32_t end = name_end == at ? 0 : parameters_end(value, name_end, len);
 	const bool chunked = name_end - at == 7 && weir__same(value + at, "chunked", 7);
 
@@ -180,27 +180,32 @@ void weir__note_field(weir_parser *p, const uint8_t *data, const weir_field *fie
 	}
 }
 
+/* ---- judging ------------------------------------------------------------ */
+
+static bool lives_on(const weir_parser *p)
+{
+	return !(p->seen & WEIR__CLOSE) && (p->minor == 1 || p->seen & WEIR__KEEP_ALIVE);
+}
+
 /* RFC 9112 9.3, and the two offers that only 1.1 can make. */
-static uint8_t head_flags(const weir_parser *p)
+static unsigned request_flags(const weir_parser *p)
 {
 	const unsigned upgrade = WEIR__NAMES_UPGRADE | WEIR__HAS_UPGRADE;
 	unsigned flags = p->flags & WEIR_ABSOLUTE;
 
-	if (!(p->seen & WEIR__CLOSE) && (p->minor == 1 || p->seen & WEIR__KEEP_ALIVE))
+	if (lives_on(p))
 		flags |= WEIR_KEEP;
 	if (p->minor == 1 && (p->seen & upgrade) == upgrade)
 		flags |= WEIR_UPGRADE;
 	if (p->minor == 1 && p->seen & WEIR__CONTINUE &&
 	    (p->framing == WEIR_CHUNKED || (p->framing == WEIR_LENGTH && p->left > 0)))
 		flags |= WEIR_EXPECT_CONTINUE;
-	return (uint8_t)flags;
+	return flags;
 }
 
-/* The first reason to refuse the head; 413 comes last: it is no fault of the syntax. */
-static weir_refusal fault_of_head(const weir_parser *p)
+/* What two recipients could understand differently; 413 comes last: it is no fault of the syntax. */
+static weir_refusal fault_of_framing(const weir_parser *p)
 {
-	if (p->seen & WEIR__HOST_BAD || (p->minor == 1 && !(p->seen & WEIR__HOST)))
-		return WEIR_BAD_HOST;
 	if (p->seen & WEIR__LENGTH_BAD)
 		return WEIR_BAD_LENGTH;
 	if (p->seen & WEIR__CODED) {
@@ -211,32 +216,81 @@ static weir_refusal fault_of_head(const weir_parser *p)
 		if (p->seen & WEIR__CODED_MORE)
 			return WEIR_BAD_CODING_UNKNOWN;
 	}
-	if (p->minor == 1 && p->seen & WEIR__EXPECT_BAD)
+	if (p->minor == 1 && p->seen & WEIR__EXPECT_BAD && !weir__is_response(p))
 		return WEIR_BAD_EXPECT;
-	if (p->left > p->room)
-		return WEIR_BIG_BODY;
+	return p->left > p->room ? WEIR_BIG_BODY : WEIR_OK;
+}
+
+static void set_framing(weir_parser *p, weir_framing framing, enum weir__parse_state state)
+{
+	p->framing = (uint8_t)framing;
+	p->state = (uint8_t)state;
+}
+
+/* RFC 9112 6.3, but for the responses that never have a body; `otherwise`: no field says. */
+static void find_end(weir_parser *p, weir_framing otherwise, enum weir__parse_state state)
+{
+	if (p->seen & WEIR__CODED)
+		set_framing(p, WEIR_CHUNKED, WEIR__CHUNK_LINE);
+	else if (p->seen & WEIR__LENGTH)
+		set_framing(p, WEIR_LENGTH, p->left ? WEIR__LENGTH_DATA : WEIR__FINISHED);
+	else
+		set_framing(p, otherwise, state);
+}
+
+static weir_refusal judge_request(weir_parser *p)
+{
+	weir_refusal why = WEIR_OK;
+
+	if (p->seen & WEIR__HOST_BAD || (p->minor == 1 && !(p->seen & WEIR__HOST)))
+		why = WEIR_BAD_HOST;
+	if (why == WEIR_OK)
+		why = fault_of_framing(p);
+	if (why != WEIR_OK)
+		return why;
+	find_end(p, WEIR_NO_BODY, WEIR__FINISHED);
+	p->flags = (uint8_t)request_flags(p);
+	return WEIR_OK;
+}
+
+/* After these the connection speaks another protocol, or carries other people's octets. */
+static bool opens_tunnel(const weir_parser *p)
+{
+	return p->status == 101 ||
+	       (p->answers == WEIR_CONNECT && p->status >= 200 && p->status < 300);
+}
+
+/* These end with their head, whatever their fields say (RFC 9112 6.3, 1 and 2). */
+static bool is_bodyless(const weir_parser *p)
+{
+	return p->status < 200 || p->status == 204 || p->status == 304 || p->answers == WEIR_HEAD ||
+	       opens_tunnel(p);
+}
+
+static weir_refusal judge_response(weir_parser *p)
+{
+	const bool tunnel = opens_tunnel(p), final = tunnel || p->status >= 200;
+	const bool bodyless = is_bodyless(p);
+	const weir_refusal why = bodyless ? WEIR_OK : fault_of_framing(p);
+
+	if (why != WEIR_OK)
+		return why;
+	if (bodyless)
+		set_framing(p, WEIR_NO_BODY, WEIR__FINISHED);
+	else
+		find_end(p, WEIR_UNTIL_CLOSE, WEIR__UNTIL_CLOSE);
+	p->flags = tunnel ? WEIR_TUNNEL : 0;
+	/* An interim response is not the last word on the connection. */
+	if (!final || (!tunnel && p->framing != WEIR_UNTIL_CLOSE && lives_on(p)))
+		p->flags = WEIR_KEEP;
+	if (final)
+		p->answers = WEIR_METHOD_OTHER;
 	return WEIR_OK;
 }
 
 weir_refusal weir__judge_head(weir_parser *p)
 {
-	weir_refusal why;
-
 	p->room = p->limits->body ? p->limits->body : (uint64_t)INT64_MAX;
-	why = fault_of_head(p);
-	if (why != WEIR_OK)
-		return why;
-	if (p->seen & WEIR__CODED) {
-		p->framing = WEIR_CHUNKED;
-		p->state = WEIR__CHUNK_LINE;
-	} else if (p->seen & WEIR__LENGTH) {
-		p->framing = WEIR_LENGTH;
-		p->state = p->left ? WEIR__LENGTH_DATA : WEIR__FINISHED;
-	} else {
-		p->framing = WEIR_NO_BODY;
-		p->state = WEIR__FINISHED;
-	}
-	p->flags = head_flags(p);
 	p->spent = 0;
-	return WEIR_OK;
+	return weir__is_response(p) ? judge_response(p) : judge_request(p);
 }

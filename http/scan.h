@@ -1,178 +1,78 @@
 /*
- * scan.h: how far does a run of harmless octets reach?
+ * scan.h: where in these octets is something that the parser must look at?
  *
- * The parser spends its time here and nowhere else: three functions that, from
- * an offset on, find the first octet that is not of a kind. They look at eight
- * octets at once in a plain 64-bit word. Whoever brings wider registers
- * replaces these three and nothing else.
+ * One pass turns blocks of 64 octets into two words of a bit for each octet, the
+ * first octet the lowest bit: one for names and one for values. The parser then
+ * steps from bit to bit and looks at no other octet. The pass is all that there
+ * is per processor (scan_*.c); which one is used is chosen at run time from what
+ * the processor has, or by configure for a fixed target.
  *
- * How a word tells. For an octet x < 0x80, (x - n) borrows into bit 7 when x < n,
- * and (y - 1) does when y = x ^ c is 0, that is when x is c. The borrow may run
- * on and flag octets above that are innocent, never one below: so the lowest
- * flag is always true, and only that one is believed.
+ * What a pass may leave to the parser: bits may also stand at octets that are
+ * harmless; the parser goes on behind them. None may be missing, with one
+ * exception: names are marked from the beginning of a line, or of the pass, up
+ * to the first octet that no token has, and need not be behind it.
  */
 #ifndef WEIR_HTTP_SCAN_H
 #define WEIR_HTTP_SCAN_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
-enum weir__octet {
-	WEIR__TOKEN = 1,    /* RFC 9110 5.6.2 */
-	WEIR__TARGET = 2,   /* 0x21-0x7E without '#' */
-	WEIR__VALUE = 4,    /* 0x20-0x7E, 0x80-0xFF, HTAB */
-	WEIR__REG_NAME = 8, /* RFC 3986 3.2.2 without '%' */
-	WEIR__HEX = 16
+#include "http/compiler.h"
+
+enum { WEIR__BLOCK = 64 };
+
+enum weir__mark {
+	WEIR__NAME_ENDS, /* octets that no token has */
+	WEIR__VALUE_ENDS /* octets that no value has, and HTAB */
 };
 
-extern const uint8_t weir__octets[256];
+/* The marks of one block, by enum weir__mark. */
+typedef uint64_t weir__marks[2];
 
-static inline int weir__is(uint8_t octet, unsigned kinds)
+typedef void weir__scan_fn(const uint8_t *octets, size_t blocks, weir__marks *marks);
+
+/* ---- the ways ----------------------------------------------------------- */
+
+struct weir__scan_way {
+	const char *name;
+	weir__scan_fn *scan;
+	bool (*here)(void); /* does this processor have what it takes? */
+};
+
+extern const struct weir__scan_way weir__scan_swar, weir__scan_sse2, weir__scan_avx2,
+	weir__scan_avx512, weir__scan_neon;
+
+/* Those of this build, the best first; NULL behind the last. For tests and measurements. */
+extern const struct weir__scan_way *const weir__scan_ways[];
+/* Has all parsers use this way from now on; NULL: the best that the processor has. */
+void weir__scan_use(const struct weir__scan_way *way);
+
+/* ---- the window --------------------------------------------------------- */
+
+/* What the parser sees of the octets: the marks of so many blocks, from `from` on. */
+enum { WEIR__WINDOW = 16 };
+
+struct weir__window {
+	const uint8_t *data;
+	uint32_t from, end; /* octets of data: where the marks begin; where data ends */
+	weir__marks marks[WEIR__WINDOW + 1]; /* at `end` there are always two */
+};
+
+/* Marks data from `from` on. No octet at or beyond data + end is read. */
+void weir__look(struct weir__window *w, const uint8_t *data, uint32_t from, uint32_t end);
+
+/* As weir__next, when there is none in the block of `pos`. */
+uint32_t weir__next_block(struct weir__window *w, enum weir__mark kind, uint32_t pos);
+
+/* The first mark at or behind pos, which is not before the window; w->end if there is none. */
+static inline uint32_t weir__next(struct weir__window *w, enum weir__mark kind, uint32_t pos)
 {
-	return (weir__octets[octet] & kinds) != 0;
-}
+	const uint32_t at = pos - w->from;
+	const uint64_t bits = w->marks[at / WEIR__BLOCK][kind] >> at % WEIR__BLOCK;
 
-#define WEIR__EACH(octet) (0x0101010101010101u * (uint64_t)(octet))
-#define WEIR__HIGH WEIR__EACH(0x80)
-
-/* Offset of the lowest flagged octet of a word that was loaded from memory. */
-#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-static inline uint32_t weir__lowest(uint64_t flags)
-{
-	return (uint32_t)__builtin_ctzll(flags) >> 3;
-}
-
-static inline uint64_t weir__word(const uint8_t *octets)
-{
-	uint64_t word;
-
-	memcpy(&word, octets, sizeof word);
-	return word;
-}
-#else
-static inline uint32_t weir__lowest(uint64_t flags)
-{
-	uint32_t n = 0;
-
-	while (!(flags >> (8 * n) & 0x80))
-		n++;
-	return n;
-}
-
-static inline uint64_t weir__word(const uint8_t *octets)
-{
-	uint64_t word = 0;
-
-	for (int i = 7; i >= 0; i--)
-		word = word << 8 | octets[i];
-	return word;
-}
-#endif
-
-/*
- * These two flag octets that are c, or below n <= 0x80. Both may lie above the
- * lowest flag, and about octets from 0x80 on: weir__true takes those out.
- */
-static inline uint64_t weir__equal(uint64_t word, uint8_t c)
-{
-	return (word ^ WEIR__EACH(c)) - WEIR__EACH(1);
-}
-
-static inline uint64_t weir__below(uint64_t word, uint8_t n)
-{
-	return word - WEIR__EACH(n);
-}
-
-static inline uint64_t weir__true(uint64_t flags, uint64_t word)
-{
-	return flags & ~word & WEIR__HIGH;
-}
-
-/* Flags octets that no field value holds, and HTAB. */
-static inline uint64_t weir__not_value(uint64_t word)
-{
-	return weir__true(weir__below(word, 0x20) | weir__equal(word, 0x7f), word);
-}
-
-/* Flags octets that no target holds. */
-static inline uint64_t weir__not_target(uint64_t word)
-{
-	return weir__true(weir__below(word, 0x21) | weir__equal(word, 0x7f) |
-	                          weir__equal(word, '#'),
-	                  word) |
-	       (word & WEIR__HIGH);
-}
-
-/*
- * Flags octets that are no letter, digit or '-', of which nearly all names are
- * made. Without their high bits the octets cannot carry into one another, so
- * here every flag is true.
- */
-static inline uint64_t weir__not_word(uint64_t word)
-{
-	const uint64_t low = word & ~WEIR__HIGH;
-	const uint64_t small = low | WEIR__EACH(0x20);
-	const uint64_t letter =
-		(small + WEIR__EACH(0x80 - 'a')) & ~(small + WEIR__EACH(0x7f - 'z'));
-	const uint64_t digit = (low + WEIR__EACH(0x80 - '0')) & ~(low + WEIR__EACH(0x7f - '9'));
-	const uint64_t dash = ~((low ^ WEIR__EACH('-')) + WEIR__EACH(0x7f));
-
-	return (~(letter | digit | dash) | word) & WEIR__HIGH;
-}
-
-/* The first octet from `at` on, below `end`, that is not of these kinds. */
-static inline uint32_t weir__scan_few(const uint8_t *data, uint32_t at, uint32_t end,
-                                      unsigned kinds)
-{
-	while (at < end && weir__is(data[at], kinds))
-		at++;
-	return at;
-}
-
-static inline uint32_t weir__scan_token(const uint8_t *data, uint32_t at, uint32_t end)
-{
-	while (end - at >= 8) {
-		const uint64_t flags = weir__not_word(weir__word(data + at));
-
-		if (!flags) {
-			at += 8;
-			continue;
-		}
-		at += weir__lowest(flags);
-		if (!weir__is(data[at], WEIR__TOKEN))
-			return at;
-		at++;
-	}
-	return weir__scan_few(data, at, end, WEIR__TOKEN);
-}
-
-static inline uint32_t weir__scan_target(const uint8_t *data, uint32_t at, uint32_t end)
-{
-	while (end - at >= 8) {
-		const uint64_t flags = weir__not_target(weir__word(data + at));
-
-		if (flags)
-			return at + weir__lowest(flags);
-		at += 8;
-	}
-	return weir__scan_few(data, at, end, WEIR__TARGET);
-}
-
-static inline uint32_t weir__scan_value(const uint8_t *data, uint32_t at, uint32_t end)
-{
-	while (end - at >= 8) {
-		const uint64_t flags = weir__not_value(weir__word(data + at));
-
-		if (!flags) {
-			at += 8;
-			continue;
-		}
-		at += weir__lowest(flags);
-		if (data[at] != '\t')
-			return at;
-		at++;
-	}
-	return weir__scan_few(data, at, end, WEIR__VALUE);
+	return bits ? pos + weir__lowest(bits) : weir__next_block(w, kind, pos);
 }
 
 #endif

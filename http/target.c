@@ -4,9 +4,11 @@
  * The four forms of RFC 9112 3.2 and the host and port of RFC 3986 3.2. User
  * information ("user@host") is refused everywhere by not being in the grammar.
  */
+#include <string.h>
+
 #include "http/head.h"
 #include "http/parse.h"
-#include "http/scan.h"
+#include "http/octets.h"
 
 static bool is_digit(uint8_t octet)
 {
@@ -48,7 +50,7 @@ static bool is_ipv6(const uint8_t *octets, uint32_t len)
 
 	while (at < len) {
 		const uint32_t most = len - at < 4 ? len : at + 4;
-		const uint32_t end = weir__scan_few(octets, at, most, WEIR__HEX);
+		const uint32_t end = weir__run(octets, at, most, WEIR__HEX);
 
 		if (end < len && octets[end] == '.') {
 			groups += 2;
@@ -77,7 +79,7 @@ static bool is_ipv6(const uint8_t *octets, uint32_t len)
 /* "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ) */
 static bool is_ip_future(const uint8_t *octets, uint32_t len)
 {
-	const uint32_t dot = weir__scan_few(octets, 1, len, WEIR__HEX);
+	const uint32_t dot = weir__run(octets, 1, len, WEIR__HEX);
 	uint32_t at = dot + 1;
 
 	if ((octets[0] | 0x20) != 'v' || dot == 1 || dot == len || octets[dot] != '.')
@@ -107,7 +109,7 @@ static uint32_t reg_name(const uint8_t *octets, uint32_t len)
 	uint32_t at = 0;
 
 	for (;;) {
-		at = weir__scan_few(octets, at, len, WEIR__REG_NAME);
+		at = weir__run(octets, at, len, WEIR__REG_NAME);
 		if (len - at < 3 || octets[at] != '%' || !weir__is(octets[at + 1], WEIR__HEX) ||
 		    !weir__is(octets[at + 2], WEIR__HEX))
 			return at;

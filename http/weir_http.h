@@ -64,11 +64,17 @@ typedef enum weir_event {
 } weir_event;
 
 /* How the end of the body is found (RFC 9112 section 6.3). */
-typedef enum weir_framing { WEIR_NO_BODY, WEIR_LENGTH, WEIR_CHUNKED } weir_framing;
+typedef enum weir_framing {
+	WEIR_NO_BODY,
+	WEIR_LENGTH,
+	WEIR_CHUNKED,
+	WEIR_UNTIL_CLOSE /* a response that lasts as long as the connection */
+} weir_framing;
 
 /*
- * Why a message is refused. weir_refusal_status gives the status to answer
- * with, weir_refusal_text a short text that names the fault.
+ * Why a message is refused. weir_refusal_status gives the status to answer a
+ * request with (whoever relays a response that is refused answers 502, whatever
+ * the reason: RFC 9112 6.3), weir_refusal_text a short text that names the fault.
  */
 typedef enum weir_refusal {
 	WEIR_OK,
@@ -76,6 +82,7 @@ typedef enum weir_refusal {
 	WEIR_BAD_LINE_END,     /* a CR or LF that is not part of CRLF (RFC 9112 2.2) */
 	WEIR_BAD_OCTET,        /* a control octet or NUL in the head (RFC 9110 5.5) */
 	WEIR_BAD_REQUEST_LINE, /* not exactly method SP target SP version (RFC 9112 3) */
+	WEIR_BAD_STATUS_LINE,  /* not exactly version SP 3DIGIT SP reason, from 100 (RFC 9112 4) */
 	WEIR_BAD_METHOD,       /* the method is not a token (RFC 9110 9.1) */
 	WEIR_BAD_TARGET,       /* octets outside 0x21-0x7E, or '#' (RFC 9112 3.2) */
 	WEIR_BAD_TARGET_FORM,  /* the form of the target does not suit the method (RFC 9112 3.2) */
@@ -93,6 +100,7 @@ typedef enum weir_refusal {
 	WEIR_BAD_CHUNK_END, /* octets after chunk data other than CRLF (RFC 9112 7.1) */
 	WEIR_BAD_CHUNK_LINE, /* a chunk line, or all extensions, longer than allowed (RFC 9112 7.1.1) */
 	WEIR_BAD_EXPECT,     /* an expectation other than 100-continue: 417 (RFC 9110 10.1.1) */
+	WEIR_BAD_END,        /* the connection ends within the message (RFC 9112 8) */
 	WEIR_BIG_TARGET,     /* the target is longer than the limit: 414 */
 	WEIR_BIG_HEAD,       /* the head is longer than the limit, or the method than 65535: 431 */
 	WEIR_BIG_FIELDS,     /* more fields than the limit: 431 */
@@ -127,26 +135,35 @@ typedef struct weir_parser {
 	const weir_limits *limits; /* yours; must outlive the parser */
 	uint64_t left;             /* HEAD_END: the Content-Length; later private */
 	uint64_t room;             /* private: octets of content that the limit still allows */
-	weir_slice target;         /* HEAD_END */
-	uint32_t pos;              /* private: octets of the unconsumed head or line looked at */
-	uint32_t spent;            /* private: octets counted against a limit that spans lines */
-	uint16_t method_len;       /* HEAD_END: the method's octets end one before target.at */
-	uint16_t max_fields;       /* yours: room in fields */
-	uint16_t nfields;          /* HEAD_END, TRAILERS: how many there are */
-	uint8_t state;             /* private */
-	uint8_t method;            /* HEAD_END: a weir_method */
-	uint8_t minor;             /* HEAD_END: 0 for HTTP/1.0, else 1 */
-	uint8_t framing;           /* HEAD_END: a weir_framing */
-	uint8_t error;             /* BAD: a weir_refusal */
-	uint8_t flags;             /* HEAD_END: WEIR_KEEP … */
-	uint16_t seen;             /* private: what the fields that frame the message said */
+	union {
+		weir_slice target; /* HEAD_END, requests */
+		weir_slice reason; /* HEAD_END, responses */
+	};
+	uint32_t pos;   /* private: octets of the unconsumed head or line looked at */
+	uint32_t spent; /* private: octets counted against a limit that spans lines */
+	union {
+		uint16_t method_len; /* HEAD_END: the method's octets end one before target.at */
+		uint16_t status;     /* HEAD_END, responses: 100 to 999 */
+	};
+	uint16_t max_fields; /* yours: room in fields */
+	uint16_t nfields;    /* HEAD_END, TRAILERS: how many there are */
+	uint8_t state;       /* private */
+	uint8_t method;      /* HEAD_END: a weir_method */
+	uint8_t minor;       /* HEAD_END: 0 for HTTP/1.0, else 1 */
+	uint8_t framing;     /* HEAD_END: a weir_framing */
+	uint8_t error;       /* BAD: a weir_refusal */
+	uint8_t flags;       /* HEAD_END: WEIR_KEEP … */
+	uint8_t first;       /* private: the state in which a message begins */
+	uint8_t answers;     /* private: a response's request, a weir_method */
+	uint16_t seen;       /* private: what the fields that frame the message said */
 } weir_parser;
 
 enum {
 	WEIR_KEEP = 1,            /* the connection may live on after this message (RFC 9112 9.3) */
 	WEIR_EXPECT_CONTINUE = 2, /* Expect: 100-continue, in 1.1, with a body to come */
-	WEIR_UPGRADE = 4, /* Connection names upgrade, and there is an Upgrade field, in 1.1 */
-	WEIR_ABSOLUTE = 8 /* the target has a scheme and authority */
+	WEIR_UPGRADE = 4,  /* Connection names upgrade, and there is an Upgrade field, in 1.1 */
+	WEIR_ABSOLUTE = 8, /* the target has a scheme and authority */
+	WEIR_TUNNEL = 16   /* a response behind which HTTP ends: 101, or 2xx to CONNECT */
 };
 
 /*
@@ -156,6 +173,22 @@ enum {
  */
 void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fields,
                       uint16_t max_fields);
+
+/*
+ * The same for responses (RFC 9112 4). They are held to the rules of requests:
+ * folded lines, transfer codings other than chunked, and framing that could be
+ * understood in two ways are refused. An interim response is a message of its
+ * own, with a status below 200; the final one follows it.
+ */
+void weir_parser_init_response(weir_parser *p, const weir_limits *limits, weir_field *fields,
+                               uint16_t max_fields);
+
+/*
+ * Says what the next final response answers: it has no body after WEIR_HEAD, and
+ * a 2xx opens a tunnel after WEIR_CONNECT. Call it before the octets of the
+ * response are given; forgotten with its head.
+ */
+void weir_parser_answers(weir_parser *p, weir_method method);
 
 /*
  * Looks at data[0..len) and says what comes next. *used is how many octets from
@@ -178,6 +211,13 @@ void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fie
  */
 weir_event weir_parse(weir_parser *p, const void *data, size_t len, size_t *used,
                       weir_slice *piece);
+
+/*
+ * Says that the connection has ended, after all its octets were given (RFC 9112
+ * 8). DONE: a response that lasts until then is complete. MORE: it ended between
+ * two messages. BAD: within one (WEIR_BAD_END), or it was refused before.
+ */
+weir_event weir_parse_end(weir_parser *p);
 
 /* ---- server ------------------------------------------------------------- */
 

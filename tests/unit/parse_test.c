@@ -199,6 +199,8 @@ static void every_refusal_has_a_fixture(void **state)
 {
 	(void)state;
 	each_fixture(note_refusal);
+	/* These no request can meet: the tests of responses below do. */
+	met[WEIR_BAD_STATUS_LINE] = met[WEIR_BAD_END] = true;
 	for (unsigned why = 1; why < WEIR_REFUSALS; why++)
 		if (!met[why])
 			fail_msg("no fixture: %s", weir_refusal_text((weir_refusal)why));
@@ -374,6 +376,88 @@ static void slices_count_from_the_octets_given(void **state)
 	assert_int_equal(weir_parse(&p, NULL, 0, &used, &piece), WEIR_DONE);
 }
 
+/* ---- responses ---- */
+
+/* Parses one head; the event it ends with. */
+static weir_event head_of(weir_parser *p, weir_method answers, const char *head)
+{
+	static weir_field fields[8];
+	weir_slice piece;
+	size_t used;
+
+	weir_parser_init_response(p, NULL, fields, 8);
+	weir_parser_answers(p, answers);
+	return weir_parse(p, head, strlen(head), &used, &piece);
+}
+
+static void a_status_line_has_version_code_and_reason(void **state)
+{
+	static const char line[] = "HTTP/1.0 404 Not Found\r\n\r\n";
+	weir_parser p;
+
+	(void)state;
+	assert_int_equal(head_of(&p, WEIR_GET, line), WEIR_HEAD_END);
+	assert_int_equal(p.status, 404);
+	assert_int_equal(p.minor, 0);
+	assert_int_equal(p.reason.at, 13);
+	assert_int_equal(p.reason.len, 9);
+	assert_int_equal(head_of(&p, WEIR_GET, "HTTP/1.1 200\r\n\r\n"), WEIR_BAD);
+	assert_int_equal(p.error, WEIR_BAD_STATUS_LINE);
+	assert_int_equal(head_of(&p, WEIR_GET, "HTTP/1.1 099 x\r\n\r\n"), WEIR_BAD);
+	assert_int_equal(p.error, WEIR_BAD_STATUS_LINE);
+}
+
+static void the_end_of_a_response_is_found(void **state)
+{
+	static const struct {
+		weir_method answers;
+		const char *head;
+		weir_framing framing;
+		unsigned flags;
+	} cases[] = {
+		{WEIR_GET, "HTTP/1.1 200 \r\n\r\n", WEIR_UNTIL_CLOSE, 0},
+		{WEIR_GET, "HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\n", WEIR_LENGTH, WEIR_KEEP},
+		{WEIR_GET, "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n", WEIR_CHUNKED,
+	         WEIR_KEEP},
+		{WEIR_HEAD, "HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\n", WEIR_NO_BODY, WEIR_KEEP},
+		{WEIR_GET, "HTTP/1.1 304 \r\nContent-Length: 1\r\n\r\n", WEIR_NO_BODY, WEIR_KEEP},
+		{WEIR_GET, "HTTP/1.1 204 \r\n\r\n", WEIR_NO_BODY, WEIR_KEEP},
+		{WEIR_GET, "HTTP/1.1 100 \r\n\r\n", WEIR_NO_BODY, WEIR_KEEP},
+		{WEIR_GET, "HTTP/1.1 101 \r\n\r\n", WEIR_NO_BODY, WEIR_TUNNEL},
+		{WEIR_CONNECT, "HTTP/1.1 200 \r\n\r\n", WEIR_NO_BODY, WEIR_TUNNEL},
+		{WEIR_CONNECT, "HTTP/1.1 404 \r\nContent-Length: 1\r\n\r\n", WEIR_LENGTH,
+	         WEIR_KEEP},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		weir_parser p;
+
+		assert_int_equal(head_of(&p, cases[i].answers, cases[i].head), WEIR_HEAD_END);
+		assert_int_equal(p.framing, cases[i].framing);
+		assert_int_equal(p.flags, cases[i].flags);
+	}
+}
+
+static void the_end_of_the_connection_ends_what_lasts_until_then(void **state)
+{
+	weir_parser p;
+	weir_slice piece;
+	size_t used;
+
+	(void)state;
+	assert_int_equal(head_of(&p, WEIR_GET, "HTTP/1.1 200 \r\n\r\n"), WEIR_HEAD_END);
+	assert_int_equal(weir_parse(&p, "abc", 3, &used, &piece), WEIR_BODY);
+	assert_int_equal(weir_parse_end(&p), WEIR_DONE);
+	assert_int_equal(weir_parse_end(&p), WEIR_MORE);
+	assert_int_equal(head_of(&p, WEIR_GET, "HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\n"),
+	                 WEIR_HEAD_END);
+	assert_int_equal(weir_parse_end(&p), WEIR_BAD);
+	assert_int_equal(p.error, WEIR_BAD_END);
+	assert_int_equal(head_of(&p, WEIR_GET, "H"), WEIR_MORE);
+	assert_int_equal(weir_parse_end(&p), WEIR_BAD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +472,9 @@ int main(void)
 		cmocka_unit_test(parses_into_no_room_when_there_is_no_field),
 		cmocka_unit_test(head_says_what_the_body_will_be),
 		cmocka_unit_test(slices_count_from_the_octets_given),
+		cmocka_unit_test(a_status_line_has_version_code_and_reason),
+		cmocka_unit_test(the_end_of_a_response_is_found),
+		cmocka_unit_test(the_end_of_the_connection_ends_what_lasts_until_then),
 	};
 
 	alarm(WATCHDOG_S);
