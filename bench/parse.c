@@ -205,8 +205,8 @@ static const char cookies[] =
 
 static const char browser[] =
 	"GET "
-        "/garden/watering/hoses/"
-        "soaker-hose-15m-black?sort=price&page=2&campaign=summer-in-the-garden-2023&x=1234 "
+	"/garden/watering/hoses/"
+	"soaker-hose-15m-black?sort=price&page=2&campaign=summer-in-the-garden-2023&x=1234 "
 	"HTTP/1.1\r\n"
 	"Host: shop.example.com\r\n"
 	"Connection: keep-alive\r\n"
