@@ -456,6 +456,24 @@ static void the_end_of_a_response_is_found(void **state)
 	}
 }
 
+static void what_a_response_answers_is_forgotten_with_its_head(void **state)
+{
+	static const char head[] = "HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\n";
+	static const char interim[] = "HTTP/1.1 100 \r\n\r\n";
+	weir_parser p;
+	weir_slice piece;
+	size_t used;
+
+	(void)state;
+	assert_int_equal(head_of(&p, WEIR_HEAD, interim), WEIR_HEAD_END);
+	assert_int_equal(weir_parse(&p, NULL, 0, &used, &piece), WEIR_DONE);
+	assert_int_equal(weir_parse(&p, head, strlen(head), &used, &piece), WEIR_HEAD_END);
+	assert_int_equal(p.framing, WEIR_NO_BODY);
+	assert_int_equal(weir_parse(&p, NULL, 0, &used, &piece), WEIR_DONE);
+	assert_int_equal(weir_parse(&p, head, strlen(head), &used, &piece), WEIR_HEAD_END);
+	assert_int_equal(p.framing, WEIR_LENGTH);
+}
+
 static void the_end_of_the_connection_ends_what_lasts_until_then(void **state)
 {
 	weir_parser p;
@@ -491,6 +509,7 @@ int main(void)
 		cmocka_unit_test(slices_count_from_the_octets_given),
 		cmocka_unit_test(a_status_line_has_version_code_and_reason),
 		cmocka_unit_test(the_end_of_a_response_is_found),
+		cmocka_unit_test(what_a_response_answers_is_forgotten_with_its_head),
 		cmocka_unit_test(the_end_of_the_connection_ends_what_lasts_until_then),
 	};
 
