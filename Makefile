@@ -99,6 +99,7 @@ UNIT_TESTS = \
 	tests/unit/size_test.c \
 	tests/unit/status_test.c \
 	tests/unit/head_test.c \
+	tests/unit/scan_test.c \
 	tests/unit/parse_test.c \
 
 BACKEND_TESTS = \
@@ -135,8 +136,6 @@ LOOPBACK_TESTS = \
 	tests/loopback/http_test.c \
 
 SUPPORT_SRCS = \
-	tests/support/eventlog.c \
-	tests/support/fixture.c \
 	tests/support/test.c \
 	tests/support/net.c \
 
@@ -169,11 +168,20 @@ TEST_TOOLS = \
 TOOL_SRCS = \
 	tests/tools/client.c \
 
+# A program each, of the library and of what writes logs of events: the unit tests use it as well.
+LOG_TOOLS = \
+	tests/tools/http-events.c \
+
+LOG_SRCS = \
+	tests/support/eventlog.c \
+	tests/support/fixture.c \
+
 TEST_SCRIPTS = \
 	tests/layers_test.sh \
 	tests/docs_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
+	tests/events_test.sh \
 	tests/standins/check.sh \
 
 # ---- how ----

@@ -8,7 +8,8 @@
  *     --only=NAME    this workload (may be given again; `bench/parse --only=` lists them)
  *     --peer=FILE    measure the parser behind this shared object as well: bench/peer.h says what
  *                    it exports (may be given again)
- *     --scan=NAME    measure weir with this scanner (may be given again)
+ *     --scan=NAME    let weir scan with this way of http/scan.h, not with the processor's best; all:
+ *                    with each that is here, the best first (may be given again)
  *     --time=MS      how long one measurement lasts (default 20)
  *     --rounds=N     how many there are (default 11)
  *     --count=N      measure nothing: parse each workload's requests N times in all, and end
@@ -42,7 +43,7 @@
 #include "bench/peer.h"
 #include "http/scan.h"
 
-enum { MOST_CONTESTANTS = 12, MOST_ROUNDS = 101, FIELDS = 128, ARENA = 1 << 20, LINE = 64 };
+enum { MOST_CONTESTANTS = 24, MOST_ROUNDS = 101, FIELDS = 128, ARENA = 1 << 20, LINE = 64 };
 
 static void die(const char *what, const char *which)
 {
@@ -125,15 +126,13 @@ static int weir_chunked(char *data, size_t len)
 
 static const struct bench_peer weir = {"weir", weir_head, weir_feed, weir_chunked};
 
-/* From here on weir scans with this; false if this build has no such scanner. */
-static bool choose_scan(const char *name)
+/* The way to scan of this name; NULL if this build or this processor has no such one. */
+static const struct weir__scan_way *find_scan(const char *name)
 {
-	for (const struct weir__scan_way *const *way = weir__scan_ways; *way; way++)
-		if (!strcmp(name, (*way)->name) && (*way)->here()) {
-			weir__scan_use(*way);
-			return true;
-		}
-	return false;
+	for (int i = 0; weir__scan_ways[i]; i++)
+		if (!strcmp(weir__scan_ways[i]->name, name) && weir__scan_ways[i]->here())
+			return weir__scan_ways[i];
+	return NULL;
 }
 
 /* ---- texts ---- */
@@ -211,8 +210,8 @@ static const char cookies[] =
 
 static const char browser[] =
 	"GET "
-        "/garden/watering/hoses/"
-        "soaker-hose-15m-black?sort=price&page=2&campaign=summer-in-the-garden-2023&x=1234 "
+	"/garden/watering/hoses/"
+	"soaker-hose-15m-black?sort=price&page=2&campaign=summer-in-the-garden-2023&x=1234 "
 	"HTTP/1.1\r\n"
 	"Host: shop.example.com\r\n"
 	"Connection: keep-alive\r\n"
@@ -396,7 +395,7 @@ static void prepare(struct workload *w)
 
 struct contestant {
 	const struct bench_peer *parser;
-	const char *scan; /* weir's scanner; NULL: as it comes */
+	const struct weir__scan_way *scan; /* weir's; NULL: the best */
 	char name[LINE];
 	double ns[MOST_ROUNDS], ratio[MOST_ROUNDS];
 };
@@ -404,7 +403,7 @@ struct contestant {
 static struct contestant contestants[MOST_CONTESTANTS];
 static int ncontestants;
 
-static void enter(const struct bench_peer *peer, const char *scan)
+static void enter(const struct bench_peer *peer, const struct weir__scan_way *scan)
 {
 	struct contestant *c = &contestants[ncontestants++];
 
@@ -412,14 +411,21 @@ static void enter(const struct bench_peer *peer, const char *scan)
 		die("too many parsers with", peer->name);
 	c->parser = peer;
 	c->scan = scan;
-	snprintf(c->name, sizeof c->name, "%s%s%s", peer->name, scan ? "-" : "", scan ? scan : "");
+	snprintf(c->name, sizeof c->name, "%s%s%s", peer->name, scan ? "-" : "",
+	         scan ? scan->name : "");
 }
 
 static void enter_scan(const char *name)
 {
-	if (!choose_scan(name))
-		die("this build has no scanner", name);
-	enter(&weir, name);
+	const struct weir__scan_way *scan = find_scan(name);
+
+	if (!scan && strcmp(name, "all") != 0)
+		die("neither all nor what this build and processor can scan with:", name);
+	if (scan)
+		enter(&weir, scan);
+	for (int i = 0; !scan && weir__scan_ways[i]; i++)
+		if (weir__scan_ways[i]->here())
+			enter(&weir, weir__scan_ways[i]);
 }
 
 static void enter_peer(const char *file)
@@ -455,8 +461,7 @@ static int64_t run(const struct contestant *c, const struct workload *w, uint64_
 	static char scratch[16384];
 	int64_t sum = 0;
 
-	if (c->scan)
-		choose_scan(c->scan);
+	weir__scan_use(c->scan);
 	for (uint64_t i = 0; i < count; i++) {
 		const struct part part = w->order[i % ORDER];
 
