@@ -59,6 +59,7 @@ HTTP_SRCS = \
 	http/part.c \
 	http/request.c \
 	http/reply.c \
+	http/switch.c \
 	http/server.c \
 
 # Copied into include/ of the build folder, where programs find them as <weir.h>.
