@@ -138,6 +138,7 @@ MEMIO_TESTS = \
 	tests/memio/http_conn_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
+	tests/memio/http_switch_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \
@@ -148,6 +149,7 @@ MEMIO_SRCS = \
 	tests/memio/poller.c \
 	tests/memio/clients.c \
 	tests/memio/memio.c \
+	tests/memio/http_bed.c \
 
 # A program each for the scripts, of these objects and no library.
 TEST_TOOLS = \
