@@ -139,6 +139,7 @@ MEMIO_TESTS = \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
 	tests/memio/http_switch_test.c \
+	tests/memio/http_trailer_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \
