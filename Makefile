@@ -75,6 +75,7 @@ MANPAGES = \
 EXAMPLES = \
 	tests/examples/hello.c \
 	tests/examples/echo.c \
+	tests/examples/upgrade.c \
 
 BENCHES = \
 	bench/idle.c \
