@@ -19,6 +19,9 @@
  * how the connection goes on. Then rest() sends what was gathered, puts away
  * what must outlive the octets, and sets the one time limit.
  *
+ * A request that is read whole may also end with the connection given away
+ * (switch.c): the stream has other callbacks then, and nothing here touches it.
+ *
  * The machine runs from the loop only. A function that the application calls
  * inside one of its callbacks leaves its mark in the exchange, and the machine
  * acts on it when the callback has returned; outside of callbacks it may
@@ -287,7 +290,7 @@ static bool step_body(struct weir_req *req, char *data, size_t len, size_t *used
 		return false;
 	}
 	count_in(req, pieces.at - req->ready);
-	/* For whom the connection is given to while the last of it is offered. */
+	/* The rest is whose the connection becomes, if it is given away meanwhile. */
 	*used = pieces.at;
 	req->ready = (uint32_t)pieces.len;
 	req->flags &= (uint16_t) ~(WEIR__BEHIND | WEIR__AWAITED);

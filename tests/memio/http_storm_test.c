@@ -264,6 +264,8 @@ static bool on_expect(weir_req *req, void *arg)
 
 /* ---- clients ------------------------------------------------------------ */
 
+#define OFFER "Connection: upgrade\r\nUpgrade: x, storm\r\n"
+#define WAITING "Expect: 100-continue\r\n"
 #define CHUNKED "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 static const char *const words[] = {
@@ -277,9 +279,9 @@ static const char *const words[] = {
 	"DELETE / HTTP/1.1\r\nHost: a\r\n\r\n",
 	"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n",
 	"BREW / HTTP/1.1\r\nHost: a\r\n\r\n",
-	"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x, storm\r\n\r\n",
-	"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: storm\r\n"
-	"Content-Length: 5\r\nExpect: 100-continue\r\n\r\nbbbbb",
+	"GET / HTTP/1.1\r\nHost: a\r\n" OFFER "\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\n" OFFER "Content-Length: 5\r\n\r\nbbbbb",
+	"POST / HTTP/1.1\r\nHost: a\r\n" OFFER WAITING "Content-Length: 5\r\n\r\nbbbbb",
 	"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
 };
 

@@ -345,6 +345,7 @@ static void only_what_the_client_offers_is_switched_to(void **state)
 		{OFFER, "lines", "lines", 0},
 		{OFFER, "lines", "LINES", 0},
 		{OFFER, "lines", "line", WEIR_EINVALID},
+		{OFFER, "lines", "lined", WEIR_EINVALID},
 		{OFFER, "lines", "lines/1", WEIR_EINVALID},
 		{OFFER, "lines", "", WEIR_EINVALID},
 		{OFFER, "lines", NULL, WEIR_EINVALID},
