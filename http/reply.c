@@ -14,7 +14,6 @@
 
 #include "http/conn.h"
 #include "http/head.h"
-#include "http/parse.h"
 
 static const weir_str no_str;
 
@@ -193,29 +192,36 @@ int weir_reply_field(weir_req *req, const char *name, const char *value)
 	return is_upgrade(name) ? add_upgrade(req, value) : add_field(req, name, value);
 }
 
-/* A field of a trailer section that the parser would pass over is not sent, either. */
-static bool may_trail(const char *line, size_t len)
+/* Asks the parser: what it passes over in a trailer section is not sent in one, either. */
+static bool may_trail(weir_str section)
 {
-	weir_field field;
+	static const char head[] = "PUT / HTTP/1.1\r\nHost:\r\nTransfer-Encoding: chunked\r\n\r\n";
+	weir_field fields[2];
 	weir_parser p;
+	weir_slice piece;
+	size_t used;
 
-	weir_parser_init(&p, NULL, &field, 1);
-	p.state = WEIR__FIELD_LINE;
-	p.seen = WEIR__TRAILER;
-	weir__field_lines(&p, (const uint8_t *)line, (uint32_t)len, 1);
-	return p.nfields == 1;
+	weir_parser_init(&p, NULL, fields, 2);
+	weir_parse(&p, head, sizeof head - 1, &used, &piece);
+	weir_parse(&p, "0\r\n", 3, &used, &piece);
+	return weir_parse(&p, section.data, section.len, &used, &piece) == WEIR_TRAILERS;
 }
 
 static int add_trailer(struct weir_req *req, const char *name, const char *value)
 {
 	const uint16_t before = req->added_len;
 	int result = add_field(req, name, value);
+	weir_str section;
 
-	if (result == 0 && !may_trail(req->added + before, req->added_len - before)) {
-		req->added_len = before;
-		result = WEIR_EINVALID;
-	}
-	return result;
+	if (result < 0)
+		return result;
+	section = end_of_section(req);
+	section.data += before;
+	section.len -= before;
+	if (may_trail(section))
+		return 0;
+	req->added_len = before;
+	return WEIR_EINVALID;
 }
 
 int weir_reply_trailer(weir_req *req, const char *name, const char *value)
