@@ -68,6 +68,7 @@ HTTP_SRCS = \
 	http/part.c \
 	http/request.c \
 	http/reply.c \
+	http/switch.c \
 	http/server.c \
 
 # Copied into include/ of the build folder, where programs find them as <weir.h>.
@@ -83,6 +84,7 @@ MANPAGES = \
 EXAMPLES = \
 	tests/examples/hello.c \
 	tests/examples/echo.c \
+	tests/examples/upgrade.c \
 
 BENCHES = \
 	bench/idle.c \
@@ -146,6 +148,8 @@ MEMIO_TESTS = \
 	tests/memio/http_conn_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
+	tests/memio/http_switch_test.c \
+	tests/memio/http_trailer_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \
@@ -156,6 +160,7 @@ MEMIO_SRCS = \
 	tests/memio/poller.c \
 	tests/memio/clients.c \
 	tests/memio/memio.c \
+	tests/memio/http_bed.c \
 
 # A program each for the scripts, of these objects and no library.
 TEST_TOOLS = \
