@@ -50,7 +50,9 @@ HTTP_SRCS = \
 	http/parse.c \
 	http/body.c \
 	http/head.c \
+	http/index.c \
 	http/status.c \
+	http/url.c \
 	http/emit.c \
 	http/conn.c \
 	http/exchange.c \
@@ -89,6 +91,8 @@ UNIT_TESTS = \
 	tests/unit/size_test.c \
 	tests/unit/status_test.c \
 	tests/unit/head_test.c \
+	tests/unit/index_test.c \
+	tests/unit/url_test.c \
 	tests/unit/parse_test.c \
 
 BACKEND_TESTS = \

@@ -183,6 +183,7 @@ static void head_done(struct weir_req *req, const char *data, size_t len)
 	req->head_len = (uint32_t)len;
 	req->fields = req->server->fields;
 	req->nfields = p->nfields;
+	weir__req_unindex(req);
 	req->length = p->framing == WEIR_CHUNKED ? -1 : (int64_t)p->left;
 	req->reading = req->length ? WEIR__READ_WAIT : WEIR__READ_WHOLE;
 	req->flags &= (uint16_t)~WEIR__READ_DUE;

@@ -16,6 +16,7 @@
 
 #include "core/stream.h"
 #include "http/emit.h"
+#include "http/index.h"
 #include "http/weir_http.h"
 
 enum {
@@ -78,7 +79,9 @@ struct weir_server {
 	struct weir_req *reqs; /* all exchanges alive */
 	weir_field *fields;    /* opts.max_fields of them, for a head read in one call … */
 	weir_field *trailers;  /* … and for a trailer section */
-	char *spare;           /* the last block that fields of a reply were collected in */
+	const struct weir_req *indexed; /* whose fields are in the index; NULL: nobody's */
+	struct weir__index index;
+	char *spare; /* the last block that fields of a reply were collected in */
 	uint32_t spare_cap;
 	weir_timer grace;
 	int64_t grace_due;
@@ -175,6 +178,8 @@ void weir__req_strip(struct weir_req *req);
 void weir__req_drop_parts(struct weir_req *req);
 /* Has the head outlive the octets it was read from. False: no memory. */
 bool weir__req_keep_head(struct weir_req *req);
+/* Its fields are others from now on. */
+void weir__req_unindex(const struct weir_req *req);
 /* Takes the request away from its stream; it stays the application's. */
 void weir__req_leave(struct weir_req *req);
 /* The block is given back. */

@@ -53,8 +53,15 @@ weir_str weir_req_path(const weir_req *req)
 
 	if (headless(req))
 		return empty;
+	if (req->parser.method == WEIR_CONNECT)
+		return empty;
 	weir__target_split(req->head, req->parser.target, &target);
-	return target.path.len ? piece(req, target.path) : (weir_str){"/", 1};
+	if (target.path.len)
+		return piece(req, target.path);
+	/* To the server itself, as a proxy had to write it (RFC 9112 3.2.4). */
+	if (req->parser.method == WEIR_OPTIONS && !weir_req_query(req).data)
+		return (weir_str){"*", 1};
+	return (weir_str){"/", 1};
 }
 
 weir_str weir_req_query(const weir_req *req)
@@ -72,11 +79,50 @@ int weir_req_version(const weir_req *req)
 	return 10 + req->parser.minor;
 }
 
+/* The number of the first field that is called so; nfields: there is none. */
+static uint32_t indexed(const weir_req *req, int common)
+{
+	weir_server *server = req->server;
+	uint16_t first;
+
+	if (server->indexed != req) {
+		weir__index_make(&server->index, req->head, req->fields, req->nfields);
+		server->indexed = req;
+	}
+	first = server->index.first[common];
+	return first ? first - 1u : req->nfields;
+}
+
+/* The number of the next one from number `from` on. */
+static uint32_t find(const weir_req *req, const char *name, uint32_t from)
+{
+	const int common = weir__common_name(name, strlen(name));
+
+	if (common >= 0) {
+		const uint32_t first = indexed(req, common);
+
+		if (from <= first)
+			return first;
+	}
+	return weir__field_find(req->head, req->fields, req->nfields, name, from);
+}
+
 weir_str weir_req_field(const weir_req *req, const char *name)
 {
-	const uint32_t i = weir__field_find(req->head, req->fields, req->nfields, name, 0);
+	const uint32_t i = find(req, name, 0);
 
 	return i < req->nfields ? piece(req, req->fields[i].value) : (weir_str){NULL, 0};
+}
+
+int weir_req_find(const weir_req *req, const char *name, unsigned *i, weir_str *value)
+{
+	const uint32_t at = *i < req->nfields ? find(req, name, *i) : req->nfields;
+
+	if (at == req->nfields)
+		return 0;
+	*i = at + 1;
+	*value = piece(req, req->fields[at].value);
+	return 1;
 }
 
 int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *value)

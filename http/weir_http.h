@@ -274,8 +274,9 @@ uint32_t weir_server_connections(const weir_server *server);
 weir_method weir_req_method(const weir_req *req);
 /* The method as it was sent. */
 weir_str weir_req_method_name(const weir_req *req);
-/* The target as it was sent; its path ("/" when an absolute target has none; "*" for OPTIONS *);
-   what follows the first '?' (data NULL when there is no '?'). Not decoded. */
+/* The target as it was sent; its path ("/" when an absolute target has none; "*" for OPTIONS *,
+   and for OPTIONS of an absolute target with neither path nor query, which means the same; empty
+   for CONNECT); what follows the first '?' (data NULL when there is no '?'). Not decoded. */
 weir_str weir_req_target(const weir_req *req);
 weir_str weir_req_path(const weir_req *req);
 weir_str weir_req_query(const weir_req *req);
@@ -283,6 +284,12 @@ weir_str weir_req_query(const weir_req *req);
 int weir_req_version(const weir_req *req);
 /* The value of the first field of this name, in any case; data NULL when there is none. */
 weir_str weir_req_field(const weir_req *req, const char *name);
+/*
+ * The next field of this name, in any case, from field number *i on: 1, with its
+ * value and *i behind it, or 0 when there is no more. Begin with *i = 0; for
+ * fields that may come in several lines.
+ */
+int weir_req_find(const weir_req *req, const char *name, unsigned *i, weir_str *value);
 /* Field number i, from 0, in the order received. 1, or 0 when there is none of that number. */
 int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *value);
 /* -1: of unknown length (chunked); 0: no body; else the Content-Length. */
@@ -292,6 +299,24 @@ int weir_req_peer(const weir_req *req, char *text, size_t size);
 weir_loop *weir_req_loop(const weir_req *req);
 /* NULL after weir_server_free. */
 weir_server *weir_req_server(const weir_req *req);
+
+/*
+ * Decodes the %XX escapes of a path, or of a part of one, into out (RFC 3986
+ * section 2.1) and puts a zero behind it. Returns the length without the zero,
+ * WEIR_EINVALID for an escape that is malformed and for NUL, escaped or not, or
+ * -ENOSPC; then out holds nothing of use. '+' stands for itself. out may be the
+ * text's own memory. A path is split at its '/' first and decoded then: "%2F" is
+ * none. Nothing is known of "..", or of UTF-8.
+ */
+int64_t weir_url_decode(char *out, size_t size, weir_str text);
+/* The same for names and values of a form or its query, where '+' is a space. */
+int64_t weir_form_decode(char *out, size_t size, weir_str text);
+/*
+ * Takes the next `name=value` off the front of a query, up to the next '&'; none
+ * is decoded. Empty ones are passed over; without '=' value.data is NULL. 1, or 0
+ * when nothing is left.
+ */
+int weir_query_next(weir_str *query, weir_str *name, weir_str *value);
 
 /* What may happen to a request in your hands. Each member may be NULL. */
 typedef struct weir_req_ops {
