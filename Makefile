@@ -60,6 +60,7 @@ HTTP_SRCS = \
 	http/limit.c \
 	http/part.c \
 	http/request.c \
+	http/forwarded.c \
 	http/reply.c \
 	http/server.c \
 
@@ -92,6 +93,7 @@ UNIT_TESTS = \
 	tests/unit/status_test.c \
 	tests/unit/head_test.c \
 	tests/unit/index_test.c \
+	tests/unit/forwarded_test.c \
 	tests/unit/url_test.c \
 	tests/unit/parse_test.c \
 
@@ -139,6 +141,7 @@ MEMIO_TESTS = \
 	tests/unit/wheel_test.c \
 	tests/memio/memio_test.c \
 	tests/memio/http_conn_test.c \
+	tests/memio/http_ask_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
 

@@ -16,6 +16,7 @@
 
 #include "core/stream.h"
 #include "http/emit.h"
+#include "http/forwarded.h"
 #include "http/index.h"
 #include "http/weir_http.h"
 
@@ -74,7 +75,8 @@ struct weir_server {
 	struct weir__owner *owner; /* of its listeners and connections */
 	weir_server_opts opts;     /* with the defaults filled in */
 	weir_limits limits;
-	struct weir__pool pool; /* of exchanges */
+	struct weir__trust trust; /* opts.trusted, read */
+	struct weir__pool pool;   /* of exchanges */
 	struct weir__date date;
 	struct weir_req *reqs; /* all exchanges alive */
 	weir_field *fields;    /* opts.max_fields of them, for a head read in one call … */

@@ -150,6 +150,58 @@ int weir_req_peer(const weir_req *req, char *text, size_t size)
 	return weir__addr_format(&addr, text, size);
 }
 
+/* Who is at the other end; without a name when there was no memory to remember it. */
+static void get_peer(const weir_req *req, struct weir__addr *addr)
+{
+	const uint32_t peer = req->stream ? req->stream->peer : req->peer;
+
+	weir__peer_get(&req->server->loop->peers, peer, addr);
+	addr->port = req->stream ? req->stream->port : req->port;
+	if (!peer && !addr->port)
+		addr->kind = WEIR__ADDR_UNIX;
+}
+
+/* All lines of a field are one list. Finds the last that is not trusted. False: there is none. */
+static bool walk(const weir_req *req, const char *name,
+                 bool (*read)(weir_str element, struct weir__addr *addr), struct weir__addr *found)
+{
+	bool any = false;
+
+	for (uint32_t i = req->nfields; i-- > 0;) {
+		const weir_field *field = &req->fields[i];
+		weir_str list = {req->head + field->value.at, field->value.len}, item;
+		struct weir__addr addr;
+
+		if (field->name.len != strlen(name) ||
+		    !weir__same((const uint8_t *)req->head + field->name.at, name, field->name.len))
+			continue;
+		while (weir__list_last(&list, &item)) {
+			if (!read(item, &addr))
+				return any;
+			*found = addr;
+			any = true;
+			if (!weir__trusts(&req->server->trust, found))
+				return true;
+		}
+	}
+	return any;
+}
+
+int weir_req_client(const weir_req *req, char *text, size_t size)
+{
+	struct weir__addr addr;
+	bool told;
+
+	get_peer(req, &addr);
+	if (!weir__trusts(&req->server->trust, &addr))
+		return weir_req_peer(req, text, size);
+	if (weir_req_field(req, "Forwarded").data)
+		told = walk(req, "forwarded", weir__forwarded_for, &addr);
+	else
+		told = walk(req, "x-forwarded-for", weir__x_forwarded_for, &addr);
+	return told ? weir__addr_format(&addr, text, size) : weir_req_peer(req, text, size);
+}
+
 weir_loop *weir_req_loop(const weir_req *req)
 {
 	return req->server->loop;

@@ -224,6 +224,7 @@ static void destroy(weir_server *server)
 	               (size_t)server->opts.max_fields * sizeof *server->fields);
 	weir__mem_free(mem, server->trailers, WEIR__TRAILERS * sizeof *server->trailers);
 	weir__mem_free(mem, server->spare, server->spare_cap);
+	weir__trust_free(&server->trust, mem);
 	weir__owner_put(server->owner);
 	weir__mem_free(mem, server, sizeof *server);
 }
@@ -262,6 +263,7 @@ int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *
 {
 	weir_server_opts settled = *opts;
 	weir_server *server;
+	int result;
 
 	*out = NULL;
 	if (!settle_options(&settled))
@@ -282,9 +284,13 @@ int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *
 		weir__mem_new(&loop->mem, (size_t)settled.max_fields * sizeof *server->fields);
 	server->trailers = weir__mem_new(&loop->mem, WEIR__TRAILERS * sizeof *server->trailers);
 	server->owner = new_owner(server);
-	if (!server->fields || !server->trailers || !server->owner) {
+	result = weir__trust_read(&server->trust, &loop->mem, settled.trusted);
+	server->opts.trusted = NULL; /* the caller's again */
+	if (!server->fields || !server->trailers || !server->owner)
+		result = -ENOMEM;
+	if (result < 0) {
 		destroy(server);
-		return -ENOMEM;
+		return result;
 	}
 	*out = server;
 	return 0;

@@ -226,6 +226,13 @@ typedef struct weir_server_opts {
 	int32_t max_queue;    /* octets; 0: 4 MiB */
 	const weir_transport *transport; /* NULL: plain sockets */
 	void *transport_arg;
+	/*
+	 * Proxies that are believed when they say for whom they ask (weir_req_client):
+	 * a comma list of addresses and networks, as "127.0.0.0/8, ::1", and `unix`
+	 * for all who come by a unix socket. A network may have no bits behind its
+	 * prefix. NULL: nobody is believed.
+	 */
+	const char *trusted;
 } weir_server_opts;
 
 /*
@@ -237,8 +244,8 @@ int weir_http_listen(weir_loop *loop, const char *address, weir_handler *handler
 
 /*
  * Makes a server; opts is copied. Returns 0, -ENOMEM, or WEIR_EINVALID for a
- * negative limit other than WEIR_OFF, marks out of order, or no request callback,
- * with *server NULL.
+ * negative limit other than WEIR_OFF, marks out of order, a malformed `trusted`, or
+ * no request callback, with *server NULL.
  */
 int weir_server_new(weir_server **server, weir_loop *loop, const weir_server_opts *opts);
 
@@ -296,6 +303,16 @@ int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *valu
 int64_t weir_req_length(const weir_req *req);
 /* The peer's address, as weir_peer. */
 int weir_req_peer(const weir_req *req, char *text, size_t size);
+/*
+ * The address of the client behind proxies, in the same form; port 0 when it is
+ * not known. That is the peer's, unless the peer is in opts.trusted. Then the
+ * lists that proxies write are followed from their end, for as long as who wrote
+ * is trusted: those of Forwarded (RFC 7239) or, only if there is none of it, of
+ * X-Forwarded-For. The first address that is not trusted is the answer; or the
+ * last one before the list ends, or before anything that is no address (unknown,
+ * obfuscated or malformed).
+ */
+int weir_req_client(const weir_req *req, char *text, size_t size);
 weir_loop *weir_req_loop(const weir_req *req);
 /* NULL after weir_server_free. */
 weir_server *weir_req_server(const weir_req *req);
