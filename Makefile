@@ -62,6 +62,7 @@ HTTP_SRCS = \
 	http/request.c \
 	http/forwarded.c \
 	http/reply.c \
+	http/access.c \
 	http/server.c \
 
 # Copied into include/ of the build folder, where programs find them as <weir.h>.
@@ -142,6 +143,7 @@ MEMIO_TESTS = \
 	tests/memio/memio_test.c \
 	tests/memio/http_conn_test.c \
 	tests/memio/http_ask_test.c \
+	tests/memio/http_log_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
 

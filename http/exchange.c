@@ -35,6 +35,8 @@ struct weir_req *weir__req_begin(weir_stream *stream)
 	if (!req)
 		return NULL;
 	memset(req, 0, sizeof *req);
+	if (server->opts.log)
+		*weir__note(req) = (struct weir__note){.open = false};
 	weir_task_init(&req->task, weir__req_settle, req);
 	req->stream = stream;
 	req->server = server;

@@ -166,7 +166,7 @@ static void leave_all(weir_server *server)
 		if (!req->stream)
 			continue;
 		weir__req_leave(req);
-		if (weir__req_is(req, WEIR__IN_HAND))
+		if (weir__req_is(req, WEIR__IN_HAND) || weir__access_due(req))
 			weir__req_orphan(req);
 		else if (!weir__req_is(req, WEIR__BUSY))
 			weir__req_free(req);
@@ -235,6 +235,7 @@ static void loop_ends(struct weir__tenant *tenant)
 	weir_server *server = (weir_server *)(void *)tenant;
 
 	server->freed = false;
+	server->opts.log = NULL;
 	while (server->reqs) {
 		if (server->reqs->stream)
 			weir__req_leave(server->reqs);
@@ -278,7 +279,8 @@ int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *
 	weir__tenant_add(loop, &server->tenant);
 	weir_timer_init(&server->grace, grace_over, server);
 	weir_timer_unref(&server->grace, true);
-	weir__pool_init(&server->pool, &loop->mem, sizeof(struct weir_req));
+	weir__pool_init(&server->pool, &loop->mem,
+	                sizeof(struct weir_req) + (settled.log ? sizeof(struct weir__note) : 0));
 	set_up(server);
 	server->fields =
 		weir__mem_new(&loop->mem, (size_t)settled.max_fields * sizeof *server->fields);
@@ -344,6 +346,7 @@ void weir_server_free(weir_server *server)
 	if (!server)
 		return;
 	server->draining = true;
+	server->opts.log = NULL;
 	leave_all(server);
 	weir__listeners_close(server->owner);
 	close_all(server);

@@ -192,6 +192,15 @@ typedef struct weir_req weir_req;
  */
 typedef void weir_handler(weir_req *req, void *arg);
 
+/* What became of a request that is over. */
+typedef struct weir_access {
+	int64_t when;   /* its first octet came: seconds since 1970, UTC */
+	int64_t ms;     /* since then, on the loop's clock */
+	int64_t sent;   /* octets of content written, whether they have arrived or not */
+	int32_t status; /* of its reply as far as it was begun; 0: there was none */
+	bool kept;      /* the connection lives on */
+} weir_access;
+
 /* A zeroed one is all defaults. WEIR_OFF switches a limit off where it says so. */
 typedef struct weir_server_opts {
 	weir_handler *request; /* required */
@@ -233,6 +242,15 @@ typedef struct weir_server_opts {
 	 * prefix. NULL: nobody is believed.
 	 */
 	const char *trusted;
+	/*
+	 * Hears once, from the loop, of each request that is over: its reply is
+	 * complete, or it was given up; also of those that the server answered by
+	 * itself. The accessors of a request work, and give empty strings for a head
+	 * that was refused or never complete; nothing else may be done with it, and
+	 * it is gone afterwards. After weir_server_free there are no more calls.
+	 * NULL: no log, and no cost.
+	 */
+	void (*log)(weir_req *req, const weir_access *access, void *arg);
 } weir_server_opts;
 
 /*
@@ -359,6 +377,23 @@ typedef struct weir_req_ops {
 void weir_req_on(weir_req *req, const weir_req_ops *ops, void *arg);
 /* Stops (true) or resumes (false) the body. */
 void weir_req_hold(weir_req *req, bool hold);
+
+/* ---- log ---------------------------------------------------------------- */
+
+typedef enum weir_access_style {
+	WEIR_ACCESS_COMMON,  /* host - - [date] "request" status octets */
+	WEIR_ACCESS_COMBINED /* … "Referer" "User-Agent" */
+} weir_access_style;
+
+/*
+ * Writes a line of the NCSA's formats, without a line feed and with a zero behind
+ * it. The host is that of weir_req_client; the date is in UTC; what is missing is
+ * "-". Quotes, backslashes and all that is not printable ASCII are \xNN: a client
+ * cannot forge lines. Returns the length, or -ENOSPC: then text holds what fits,
+ * and a zero. A line can be four times as long as the fields in it.
+ */
+int weir_access_format(char *text, size_t size, const weir_req *req, const weir_access *access,
+                       weir_access_style style);
 
 /* ---- reply -------------------------------------------------------------- */
 
