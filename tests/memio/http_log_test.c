@@ -5,8 +5,11 @@
 #include "tests/support/test.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "http/conn.h"
 #include "tests/memio/memio.h"
@@ -735,6 +738,26 @@ static void lines_are_those_of_the_ncsa(void **state)
 	weir_reply(req, 200, NULL, NULL, 0);
 }
 
+/* The same octets in Tokyo and in Paris, in the line and in the reply. */
+static void dates_do_not_know_where_they_are(void **state)
+{
+	static const char *const places[][2] = {
+		{"Asia/Tokyo", "ja_JP.UTF-8"}, {"XYZ+11:30", "fr_FR.UTF-8"}, {"UTC0", "C"}};
+
+	(void)state;
+	given(say_hello, NULL);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(setenv("TZ", places[i][0], 1), 0);
+		tzset();
+		setlocale(LC_ALL, places[i][1]);
+		memio_client *c = memio_client_connect(NULL);
+		sends(c, HELLO);
+		assert_non_null(strstr(received(c), "\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\n"));
+		assert_string_equal(told[i].line, "127.0.0.1 - - [09/Sep/2001:01:46:40 +0000] "
+		                                  "\"GET / HTTP/1.1\" 200 12");
+	}
+}
+
 static void what_is_missing_is_a_dash(void **state)
 {
 	static const weir_access nothing = {.when = 0};
@@ -857,6 +880,7 @@ int main(void)
 		T(no_note_without_a_log),
 		T(every_allocation_may_fail),
 		T(lines_are_those_of_the_ncsa),
+		T(dates_do_not_know_where_they_are),
 		T(what_is_missing_is_a_dash),
 		T(a_client_cannot_forge_lines),
 		T(the_host_is_the_client_without_its_port),
