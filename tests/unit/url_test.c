@@ -87,6 +87,7 @@ static void needs_room_for_the_zero(void **state)
 	char out[4] = "zzz";
 
 	(void)state;
+	assert_int_equal(decode(out, 2, "abc"), -ENOSPC);
 	assert_int_equal(decode(out, 3, "abc"), -ENOSPC);
 	assert_int_equal(decode(out, 4, "abc"), 3);
 	assert_string_equal(out, "abc");
