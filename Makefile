@@ -59,7 +59,9 @@ HTTP_SRCS = \
 	http/trailer.c \
 	http/body.c \
 	http/head.c \
+	http/index.c \
 	http/status.c \
+	http/url.c \
 	http/emit.c \
 	http/conn.c \
 	http/exchange.c \
@@ -67,8 +69,10 @@ HTTP_SRCS = \
 	http/limit.c \
 	http/part.c \
 	http/request.c \
+	http/forwarded.c \
 	http/reply.c \
 	http/switch.c \
+	http/access.c \
 	http/server.c \
 
 # Copied into include/ of the build folder, where programs find them as <weir.h>.
@@ -102,6 +106,9 @@ UNIT_TESTS = \
 	tests/unit/status_test.c \
 	tests/unit/head_test.c \
 	tests/unit/scan_test.c \
+	tests/unit/index_test.c \
+	tests/unit/forwarded_test.c \
+	tests/unit/url_test.c \
 	tests/unit/parse_test.c \
 
 BACKEND_TESTS = \
@@ -146,6 +153,8 @@ MEMIO_TESTS = \
 	tests/unit/wheel_test.c \
 	tests/memio/memio_test.c \
 	tests/memio/http_conn_test.c \
+	tests/memio/http_ask_test.c \
+	tests/memio/http_log_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
 	tests/memio/http_switch_test.c \

@@ -252,6 +252,7 @@ static int64_t put_head(struct weir_req *req, const struct weir__reply_head *hea
 	weir_str pieces[3];
 	int n = 0;
 	size_t len;
+	int64_t queued;
 
 	weir__date_refresh(&server->date, weir__loop_wall(server->loop));
 	len = weir__emit_head(text, &server->date, head);
@@ -262,7 +263,10 @@ static int64_t put_head(struct weir_req *req, const struct weir__reply_head *hea
 		pieces[n++] = end_of_section(req);
 	if (body.len)
 		pieces[n++] = body;
-	return put(req, pieces, n, gather);
+	queued = put(req, pieces, n, gather);
+	if (queued >= 0 && server->opts.log)
+		weir__access_reply(req, head->status, body.len);
+	return queued;
 }
 
 /* ---- replies of the server's own ---------------------------------------- */
@@ -469,8 +473,11 @@ int64_t weir_reply_write(weir_req *req, const void *data, size_t len)
 	if (!fits(req, len))
 		return WEIR_EFULL;
 	if (req->writing == WEIR__WRITE_CHUNKED)
-		return at_rest(req, write_chunk(req, piece));
-	result = put(req, &piece, 1, weir__req_is(req, WEIR__BUSY));
+		result = write_chunk(req, piece);
+	else
+		result = put(req, &piece, 1, weir__req_is(req, WEIR__BUSY));
+	if (result >= 0 && req->server->opts.log)
+		weir__access_sent(req, len);
 	if (result >= 0 && req->writing == WEIR__WRITE_LENGTH)
 		req->reply_left -= (int64_t)len;
 	return at_rest(req, result);
