@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "http/conn.h"
+#include "http/head.h"
 
 static const weir_str no_str;
 
@@ -164,20 +165,41 @@ static weir_str end_of_head(struct weir_req *req)
 	return (weir_str){req->added, req->added_len + 2u};
 }
 
+static bool is_upgrade(const char *name)
+{
+	return strlen(name) == 7 && weir__same((const uint8_t *)name, "upgrade", 7);
+}
+
 int weir_reply_field(weir_req *req, const char *name, const char *value)
 {
+	const uint16_t before = req->added_len;
+	int result = 0;
+
 	if (!weir__is_field(name, value))
 		return WEIR_EINVALID;
 	if (req->writing != WEIR__WRITE_NONE)
 		return WEIR_ESTATE;
-	return add_field(req, name, value);
+	/* It is meant for this connection only, and has to say so. */
+	if (is_upgrade(name))
+		result = add_field(req, "Connection", "upgrade");
+	if (result == 0)
+		result = add_field(req, name, value);
+	if (result < 0)
+		req->added_len = before;
+	return result;
 }
 
 /* ---- heads -------------------------------------------------------------- */
 
+/* Their end is that of the head, or they have to be empty (RFC 9110 15.3.6). */
+static bool is_bodiless(int status)
+{
+	return status == 204 || status == 205 || status == 304;
+}
+
 static bool has_body(const struct weir_req *req, int status)
 {
-	return req->parser.method != WEIR_HEAD && status != 204 && status != 304;
+	return req->parser.method != WEIR_HEAD && !is_bodiless(status);
 }
 
 /*
@@ -292,9 +314,11 @@ static int set_type(struct weir_req *req, struct weir__reply_head *head, const c
 	return 0;
 }
 
-/* 204 has no length; that of 304 would be the length of what is not sent. */
+/* 204 has no length; that of 304 would be the length of what is not sent; 205 is empty. */
 static int64_t announced(int status, int64_t length)
 {
+	if (status == 205)
+		return 0;
 	return status == 204 || (status == 304 && length == 0) ? -1 : length;
 }
 
@@ -348,7 +372,7 @@ static enum weir__writing way_of(const struct weir_req *req, int status, int64_t
 int64_t weir_reply_begin(weir_req *req, int status, int64_t length)
 {
 	struct weir__reply_head head = {.status = status, .length = announced(status, length)};
-	const bool unknown = length < 0 && status != 204 && status != 304;
+	const bool unknown = length < 0 && !is_bodiless(status);
 	int64_t result = check_begin(req, status);
 
 	if (!req->stream)

@@ -279,6 +279,12 @@ weir_str weir_req_method_name(const weir_req *req);
 weir_str weir_req_target(const weir_req *req);
 weir_str weir_req_path(const weir_req *req);
 weir_str weir_req_query(const weir_req *req);
+/*
+ * Whom the request is for, as host[:port]: that of the target when it names one,
+ * whatever Host says (RFC 9112 3.2.2), else the value of Host. data NULL when there
+ * is neither, which only HTTP/1.0 may.
+ */
+weir_str weir_req_authority(const weir_req *req);
 /* 10 or 11. */
 int weir_req_version(const weir_req *req);
 /* The value of the first field of this name, in any case; data NULL when there is none. */
@@ -323,7 +329,7 @@ void weir_req_hold(weir_req *req, bool hold);
 /*
  * A whole reply in one call; ends the request. type may be NULL (no
  * Content-Type). Date, Content-Length and Connection are made by the library;
- * for HEAD, 204 and 304 the body is left out as RFC 9110 rules. Returns octets
+ * for HEAD, 204, 205 and 304 the body is left out as RFC 9110 rules. Returns octets
  * queued, or WEIR_ECLOSED when the peer is gone, or memory, and the connection
  * with it: the request is ended all the same. It is still yours with
  * WEIR_ESTATE, when a reply has begun (then use weir_reply_end), with
@@ -337,6 +343,7 @@ int64_t weir_reply(weir_req *req, int status, const char *type, const void *body
  * no token, values with control octets, and the fields that the library makes
  * itself (Content-Length, Transfer-Encoding, Connection, Date). WEIR_ESTATE
  * after the reply has begun; WEIR_EFULL when all fields pass 16 KiB; -ENOMEM.
+ * Upgrade, which a 426 must have, brings its option in Connection (RFC 9110 7.8).
  */
 int weir_reply_field(weir_req *req, const char *name, const char *value);
 
