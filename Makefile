@@ -137,6 +137,7 @@ MEMIO_TESTS = \
 	tests/memio/http_conn_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
+	tests/memio/http_rfc_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \
@@ -147,6 +148,7 @@ MEMIO_SRCS = \
 	tests/memio/poller.c \
 	tests/memio/clients.c \
 	tests/memio/memio.c \
+	tests/memio/web.c \
 
 # A program each for the scripts, of these objects and no library.
 TEST_TOOLS = \
