@@ -164,6 +164,7 @@ TOOL_SRCS = \
 TEST_SCRIPTS = \
 	tests/layers_test.sh \
 	tests/docs_test.sh \
+	tests/rfc_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
 	tests/standins/check.sh \

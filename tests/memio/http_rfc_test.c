@@ -286,6 +286,19 @@ static void a_405_names_the_methods(void **state)
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 }
 
+/* And so no 2xx with a length or coding: what offers it is more than a handler. */
+static void connect_needs_to_be_offered(void **state)
+{
+	(void)state;
+	web_serve(keep, NULL, NULL);
+	memio_client *c = web_ask("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n" WEB_GET);
+	web_assert_status(c, 405);
+	web_assert_lacks(c, "CONNECT");
+	/* What follows is no tunnel. */
+	assert_int_equal(noted.requests, 1);
+	weir_reply_end(noted.req);
+}
+
 static void trace_gives_nothing_back(void **state)
 {
 	(void)state;
@@ -627,6 +640,7 @@ int main(void)
 		RFC_TEST(a_refusal_is_a_complete_reply_and_the_last),
 		RFC_TEST(a_refusal_of_head_has_no_content),
 		RFC_TEST(a_405_names_the_methods),
+		RFC_TEST(connect_needs_to_be_offered),
 		RFC_TEST(trace_gives_nothing_back),
 		RFC_TEST(replies_are_http_1_1_to_everybody),
 		RFC_TEST(every_final_reply_has_one_date),
