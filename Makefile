@@ -74,6 +74,9 @@ MANPAGES = \
 EXAMPLES = \
 	tests/examples/hello.c \
 	tests/examples/echo.c \
+	tests/examples/upload.c \
+	tests/examples/events.c \
+	tests/examples/longpoll.c \
 
 BENCHES = \
 	bench/idle.c \
