@@ -141,6 +141,7 @@ MEMIO_TESTS = \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
 	tests/memio/http_rfc_test.c \
+	tests/memio/http_node_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \
