@@ -126,6 +126,7 @@ LOOPBACK_TESTS = \
 	tests/loopback/transport_test.c \
 	tests/loopback/write_test.c \
 	tests/loopback/http_test.c \
+	tests/loopback/stream_node_test.c \
 
 SUPPORT_SRCS = \
 	tests/support/eventlog.c \
