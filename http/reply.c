@@ -165,6 +165,19 @@ static weir_str end_of_head(struct weir_req *req)
 	return (weir_str){req->added, req->added_len + 2u};
 }
 
+/* Who sends Upgrade names it in Connection, so that it goes no further (RFC 9110 7.8). */
+static int add_upgrade(struct weir_req *req, const char *protocols)
+{
+	const uint16_t before = req->added_len;
+	int result = add_field(req, "Upgrade", protocols);
+
+	if (result == 0)
+		result = add_field(req, "Connection", "upgrade");
+	if (result < 0)
+		req->added_len = before;
+	return result;
+}
+
 static bool is_upgrade(const char *name)
 {
 	return strlen(name) == 7 && weir__same((const uint8_t *)name, "upgrade", 7);
@@ -172,21 +185,11 @@ static bool is_upgrade(const char *name)
 
 int weir_reply_field(weir_req *req, const char *name, const char *value)
 {
-	const uint16_t before = req->added_len;
-	int result = 0;
-
 	if (!weir__is_field(name, value))
 		return WEIR_EINVALID;
 	if (req->writing != WEIR__WRITE_NONE)
 		return WEIR_ESTATE;
-	/* It is meant for this connection only, and has to say so. */
-	if (is_upgrade(name))
-		result = add_field(req, "Connection", "upgrade");
-	if (result == 0)
-		result = add_field(req, name, value);
-	if (result < 0)
-		req->added_len = before;
-	return result;
+	return is_upgrade(name) ? add_upgrade(req, value) : add_field(req, name, value);
 }
 
 /* ---- heads -------------------------------------------------------------- */

@@ -341,9 +341,9 @@ int64_t weir_reply(weir_req *req, int status, const char *type, const void *body
 /*
  * Adds a field to the reply to come. Refused with WEIR_EINVALID: names that are
  * no token, values with control octets, and the fields that the library makes
- * itself (Content-Length, Transfer-Encoding, Connection, Date). WEIR_ESTATE
- * after the reply has begun; WEIR_EFULL when all fields pass 16 KiB; -ENOMEM.
- * Upgrade, which a 426 must have, brings its option in Connection (RFC 9110 7.8).
+ * itself (Content-Length, Transfer-Encoding, Connection, Date). Upgrade, as of a
+ * 426, brings `Connection: upgrade` with it (RFC 9110 7.8). WEIR_ESTATE after the
+ * reply has begun; WEIR_EFULL when all fields pass 16 KiB; -ENOMEM.
  */
 int weir_reply_field(weir_req *req, const char *name, const char *value);
 

@@ -383,7 +383,7 @@ static void a_426_lists_upgrade_in_connection(void **state)
 	weir_reply(noted.req, 426, NULL, NULL, 0);
 	assert_string_equal(web_got(c),
 	                    "HTTP/1.1 426 Upgrade Required\r\n" WEB_DATE "Content-Length: 0\r\n"
-	                    "Connection: upgrade\r\nupgrade: TLS/1.3\r\n\r\n");
+	                    "Upgrade: TLS/1.3\r\nConnection: upgrade\r\n\r\n");
 }
 
 static void a_field_that_does_not_fit_leaves_no_half(void **state)
