@@ -350,7 +350,8 @@ int weir_reply_field(weir_req *req, const char *name, const char *value);
 /*
  * Begins a reply whose body is written piece by piece. length >= 0: exactly so
  * many octets; WEIR_UNKNOWN: chunked, or until close for HTTP/1.0. Results as
- * weir_reply, but the request is still yours in any case.
+ * weir_reply, but the request is still yours in any case. Ask for the body first
+ * (weir_req_on): a client that waits for 100 Continue gets none behind this.
  */
 #define WEIR_UNKNOWN (-1)
 int64_t weir_reply_begin(weir_req *req, int status, int64_t length);

@@ -560,6 +560,25 @@ static void an_expectation_is_answered_before_the_content(void **state)
 	web_assert_status(c, 401);
 }
 
+static void begin_then_read(weir_req *req, void *arg)
+{
+	assert_true(weir_reply_begin(req, 200, 0) >= 0);
+	read_all(req, arg);
+	weir_reply_end(req);
+}
+
+/* A final status has begun: no interim one may follow, and the body may never come. */
+static void no_interim_reply_comes_behind_a_final_one(void **state)
+{
+	(void)state;
+	web_serve(begin_then_read, NULL, NULL);
+	memio_client *c = web_ask(POST "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+	web_assert_status(c, 200);
+	web_assert_lacks(c, "100 Continue");
+	web_assert_has(c, "\r\nConnection: close\r\n");
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
 /* ---- the end of messages and connections ---------------------------------- */
 
 static void a_chunked_request_that_is_cut_is_incomplete(void **state)
@@ -656,6 +675,7 @@ int main(void)
 		RFC_TEST(an_interim_reply_has_no_length_and_no_coding),
 		RFC_TEST(http_1_0_gets_no_interim_reply),
 		RFC_TEST(an_expectation_is_answered_before_the_content),
+		RFC_TEST(no_interim_reply_comes_behind_a_final_one),
 		RFC_TEST(a_chunked_request_that_is_cut_is_incomplete),
 		RFC_TEST(who_asks_for_the_end_gets_it),
 		RFC_TEST(who_is_told_of_the_end_gets_it),
