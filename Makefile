@@ -89,6 +89,9 @@ EXAMPLES = \
 	tests/examples/hello.c \
 	tests/examples/echo.c \
 	tests/examples/upgrade.c \
+	tests/examples/upload.c \
+	tests/examples/events.c \
+	tests/examples/longpoll.c \
 
 BENCHES = \
 	bench/idle.c \
@@ -143,6 +146,7 @@ LOOPBACK_TESTS = \
 	tests/loopback/transport_test.c \
 	tests/loopback/write_test.c \
 	tests/loopback/http_test.c \
+	tests/loopback/stream_node_test.c \
 
 SUPPORT_SRCS = \
 	tests/support/test.c \
@@ -159,6 +163,8 @@ MEMIO_TESTS = \
 	tests/memio/http_calm_test.c \
 	tests/memio/http_switch_test.c \
 	tests/memio/http_trailer_test.c \
+	tests/memio/http_rfc_test.c \
+	tests/memio/http_node_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \
@@ -170,6 +176,7 @@ MEMIO_SRCS = \
 	tests/memio/clients.c \
 	tests/memio/memio.c \
 	tests/memio/http_bed.c \
+	tests/memio/web.c \
 
 # A program each for the scripts, of these objects and no library.
 TEST_TOOLS = \
@@ -193,6 +200,7 @@ LOG_SRCS = \
 TEST_SCRIPTS = \
 	tests/layers_test.sh \
 	tests/docs_test.sh \
+	tests/rfc_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
 	tests/events_test.sh \
