@@ -427,6 +427,13 @@ static void the_client_decides_how_long_the_connection_lives(void **state)
 	sends(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 	assert_string_equal(received(c), OK_HEAD "Content-Length: 12\r\n"
 	                                         "Connection: close\r\n\r\nHello World\n");
+	/* Our end is sent first: octets on their way do not turn it into a reset. */
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	sends(c, HELLO);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	assert_int_equal(app.requests, 2);
+	memio_client_finish(c);
+	settle();
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 	assert_int_equal(weir_server_connections(server), 0);
 }
@@ -1274,6 +1281,23 @@ static void continue_is_said_when_the_body_is_wanted(void **state)
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 }
 
+/* Neither of them depends on how the head was cut. */
+static void continue_is_said_however_the_head_came(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	for (size_t at = 1; at < sizeof EXPECTING - 1; at++) {
+		memio_client *c = connected();
+		memio_client_send(c, EXPECTING, at);
+		settle();
+		sends(c, EXPECTING + at);
+		assert_string_equal(received(c), CONTINUE);
+		sends(c, "abc");
+		weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
+		assert_string_equal(received(c), CONTINUE HELLO_REPLY);
+	}
+}
+
 static void continue_is_not_said_to_a_client_that_did_not_wait(void **state)
 {
 	(void)state;
@@ -1292,7 +1316,9 @@ static void a_reply_instead_of_continue_ends_the_connection(void **state)
 	(void)state;
 	given(say_hello, NULL);
 	memio_client *c = connected();
-	sends(c, EXPECTING);
+	/* Whole or not: what was behind an incomplete head is none of the body. */
+	sends(c, "P");
+	sends(c, EXPECTING + 1);
 	assert_null(strstr(received(c), "100"));
 	assert_non_null(strstr(received(c), "Connection: close\r\n"));
 	/* The body may be on its way all the same: it is no request. */
@@ -2373,6 +2399,7 @@ int main(void)
 		T(a_dropped_body_must_keep_coming_too),
 		T(how_octets_are_cut_does_not_matter),
 		T(continue_is_said_when_the_body_is_wanted),
+		T(continue_is_said_however_the_head_came),
 		T(continue_is_not_said_to_a_client_that_did_not_wait),
 		T(a_reply_instead_of_continue_ends_the_connection),
 		T(the_application_may_refuse_to_continue),
