@@ -135,6 +135,7 @@ MEMIO_TESTS = \
 	tests/unit/wheel_test.c \
 	tests/memio/memio_test.c \
 	tests/memio/http_conn_test.c \
+	tests/memio/http_fixture_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
 

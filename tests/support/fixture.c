@@ -1,11 +1,20 @@
 /*
  * fixture.c: reads a fixture file.
  */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/fixture.h"
+
+enum { FEWEST_FIXTURES = 500 };
+
+static char fault[1200];
 
 /* The octets of a file with a NUL behind; NULL if it cannot be read. */
 static char *slurp(const char *path)
@@ -59,14 +68,14 @@ static const char *read_limits(weir_limits *limits, char *line, char *end)
 	*end = '\0';
 	for (char *word = strtok(line + 1, " "); word; word = strtok(NULL, " ")) {
 		char *equals = strchr(word, '=');
-		const char *fault;
+		const char *why;
 
 		if (!equals)
 			return "a limit without a value";
 		*equals = '\0';
-		fault = set_limit(limits, word, equals + 1);
-		if (fault)
-			return fault;
+		why = set_limit(limits, word, equals + 1);
+		if (why)
+			return why;
 	}
 	return NULL;
 }
@@ -137,15 +146,15 @@ static const char *read_octets(struct fixture *f, const char *at, const char *en
 static const char *read_text(struct fixture *f, char *text)
 {
 	char *end;
-	const char *fault;
+	const char *why;
 
 	while (*text == '#' || *text == '@') {
 		end = strchr(text, '\n');
 		if (!end)
 			return "nothing but comments";
-		fault = *text == '@' ? read_limits(&f->limits, text, end) : NULL;
-		if (fault)
-			return fault;
+		why = *text == '@' ? read_limits(&f->limits, text, end) : NULL;
+		if (why)
+			return why;
 		text = end + 1;
 	}
 	end = strncmp(text, "---\n", 4) ? strstr(text, "\n---\n") : text - 1;
@@ -173,4 +182,57 @@ void fixture_free(struct fixture *f)
 {
 	free(f->octets);
 	free(f->expected);
+}
+
+/* ---- all of them ---- */
+
+static size_t each_in(const char *folder, fixture_fn *each)
+{
+	DIR *dir = opendir(folder);
+	size_t n = 0;
+
+	for (struct dirent *entry; dir && !*fault && (entry = readdir(dir));) {
+		const char *dot = strrchr(entry->d_name, '.');
+		char path[1024];
+		struct fixture f;
+
+		if (!dot || strcmp(dot, ".http") != 0)
+			continue;
+		snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+		if (fixture_read(&f, path))
+			each(path, &f);
+		else
+			snprintf(fault, sizeof fault, "%s: %s", path, f.fault);
+		fixture_free(&f);
+		n++;
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+const char *fixture_each(fixture_fn *each)
+{
+	static const char *const folders[] = {
+		"request-line", "methods",  "targets", "fields",     "host",   "framing",
+		"chunked",      "trailers", "limits",  "connection", "expect", "pipelining"};
+	const char *root = getenv("WEIR_SRCDIR");
+	size_t all = 0;
+
+	*fault = '\0';
+	for (size_t i = 0; !*fault && i < sizeof folders / sizeof *folders; i++) {
+		char path[512];
+		size_t n;
+
+		snprintf(path, sizeof path, "%s/tests/fixtures/requests/%s", root ? root : ".",
+		         folders[i]);
+		n = each_in(path, each);
+		if (n == 0)
+			snprintf(fault, sizeof fault,
+			         "no fixture in %s (WEIR_SRCDIR says where the source is)", path);
+		all += n;
+	}
+	if (!*fault && all < FEWEST_FIXTURES)
+		snprintf(fault, sizeof fault, "only %zu fixtures; some are missing", all);
+	return *fault ? fault : NULL;
 }

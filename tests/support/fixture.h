@@ -20,4 +20,12 @@ struct fixture {
 bool fixture_read(struct fixture *f, const char *path);
 void fixture_free(struct fixture *f);
 
+/*
+ * Calls each with every fixture of every folder in tests/fixtures/requests below
+ * $WEIR_SRCDIR. Returns NULL, or what is wrong: a folder that is missing or
+ * empty, a file that cannot be understood, too few of them.
+ */
+typedef void fixture_fn(const char *name, const struct fixture *f);
+const char *fixture_each(fixture_fn *each);
+
 #endif
