@@ -123,10 +123,12 @@ LOOPBACK_TESTS = \
 	tests/loopback/transport_test.c \
 	tests/loopback/write_test.c \
 	tests/loopback/http_test.c \
+	tests/loopback/exchange_test.c \
 
 SUPPORT_SRCS = \
 	tests/support/eventlog.c \
 	tests/support/fixture.c \
+	tests/support/exchange.c \
 	tests/support/test.c \
 	tests/support/net.c \
 

@@ -128,7 +128,7 @@ static const char *read_repeat(struct fixture *f, const char *at)
 	return end ? end + 1 : NULL;
 }
 
-static const char *read_octets(struct fixture *f, const char *at, const char *end)
+const char *fixture_octets(struct fixture *f, const char *at, const char *end)
 {
 	while (at < end) {
 		if (*at == '\n')
@@ -164,7 +164,7 @@ static const char *read_text(struct fixture *f, char *text)
 	if (!f->expected)
 		return "no memory";
 	strcpy(f->expected, end + 5);
-	return read_octets(f, text, end);
+	return fixture_octets(f, text, end);
 }
 
 bool fixture_read(struct fixture *f, const char *path)

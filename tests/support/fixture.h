@@ -20,6 +20,9 @@ struct fixture {
 bool fixture_read(struct fixture *f, const char *path);
 void fixture_free(struct fixture *f);
 
+/* Adds the octets that the text at..end stands for. Returns NULL, or what is wrong with it. */
+const char *fixture_octets(struct fixture *f, const char *at, const char *end);
+
 /*
  * Calls each with every fixture of every folder in tests/fixtures/requests below
  * $WEIR_SRCDIR. Returns NULL, or what is wrong: a folder that is missing or
