@@ -138,6 +138,7 @@ MEMIO_TESTS = \
 	tests/memio/memio_test.c \
 	tests/memio/http_conn_test.c \
 	tests/memio/http_fixture_test.c \
+	tests/memio/http_endless_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
 
