@@ -21,7 +21,7 @@
 
 #include "tests/support/exchange.h"
 
-enum { AT_ONCE = 32, LONG_CASE = 600, LIMIT_MS = 10000, FEWEST_CASES = 5 };
+enum { AT_ONCE = 32, LONG_CASE = 600, LIMIT_MS = 10000, QUIET_MS = 200, FEWEST_CASES = 5 };
 
 enum delivery { WHOLE, OCTETS, RANDOM, DELIVERIES };
 
@@ -93,7 +93,7 @@ struct trial {
 	char *data;            /* what was received */
 	size_t got, size;
 	bool closed, reset;
-	int64_t begin;
+	int64_t begin, moved; /* when it began, and when octets have moved last */
 };
 
 static unsigned next_random(struct trial *t)
@@ -129,7 +129,7 @@ static void begin(struct trial *t, const struct exchange *e, enum delivery how, 
 		memcpy(t->octets, e->sent.octets, e->sent.len);
 	memcpy(t->octets + e->sent.len, exchange_further, more);
 	t->piece = next_piece(t);
-	t->begin = test_now_ms();
+	t->begin = t->moved = test_now_ms();
 	if (e->half && !t->len)
 		shutdown(t->fd, SHUT_WR);
 }
@@ -144,6 +144,7 @@ static void send_piece(struct trial *t)
 	if (n > 0) {
 		t->at += (size_t)n;
 		t->piece -= (size_t)n;
+		t->moved = test_now_ms();
 	}
 	if (t->piece == 0)
 		t->piece = next_piece(t);
@@ -161,16 +162,26 @@ static void receive(struct trial *t)
 		assert_non_null(t->data);
 	}
 	n = recv(t->fd, t->data + t->got, 65536, 0);
-	if (n > 0)
+	if (n > 0) {
 		t->got += (size_t)n;
+		t->moved = test_now_ms();
+	}
 	t->data[t->got] = '\0';
 	t->closed = n == 0;
 	t->reset = n < 0 && errno != EAGAIN;
 }
 
+/* All is sent, what is expected has come, and nothing more does. */
+static bool is_quiet(const struct trial *t)
+{
+	return t->at == t->len && (t->got || !t->e->nreplies) &&
+	       test_now_ms() - t->moved > QUIET_MS;
+}
+
 static bool is_over(const struct trial *t)
 {
-	return t->closed || t->reset || test_now_ms() - t->begin > LIMIT_MS;
+	return t->closed || t->reset || (t->e->fate == EXCHANGE_WAITS && is_quiet(t)) ||
+	       test_now_ms() - t->begin > LIMIT_MS;
 }
 
 /* Whether it was good; says so if not. */

@@ -72,6 +72,8 @@ static const char *read_expected(struct exchange *e, char *line)
 		return read_reply_line(e, line);
 	if (!strcmp(line, "open"))
 		e->fate = EXCHANGE_OPEN;
+	else if (!strcmp(line, "waits"))
+		e->fate = EXCHANGE_WAITS;
 	else if (!strcmp(line, "closed unannounced"))
 		e->unannounced = true;
 	else if (!strncmp(line, "closed after ", 13))
@@ -295,6 +297,12 @@ static const char *fault_of_reply(const struct exchange_reply *e, const struct r
 	return NULL;
 }
 
+/* Whether the last reply has to. */
+static bool announces(const struct exchange *e)
+{
+	return !e->unannounced && !e->half && e->fate != EXCHANGE_WAITS;
+}
+
 static const char *fault_of_replies(const struct exchange *e, char *at, char *end)
 {
 	static const struct exchange_reply further = {.status = 200};
@@ -315,7 +323,7 @@ static const char *fault_of_replies(const struct exchange *e, char *at, char *en
 			fault = fault_of_reply(expected, &r);
 		if (!fault && i < n - 1 && r.close)
 			fault = "close announced too early";
-		if (!fault && i == n - 1 && !r.close && r.whole && !e->unannounced && !e->half)
+		if (!fault && i == n - 1 && !r.close && r.whole && announces(e))
 			fault = "close not announced";
 		if (fault)
 			return fault;
@@ -335,8 +343,8 @@ const char *exchange_fault(const struct exchange *e, const struct exchange_resul
 	memcpy(copy, result->data, result->len + 1);
 	if (result->reset)
 		fault = "a reset";
-	else if (!result->closed)
-		fault = "not closed";
+	else if (result->closed == (e->fate == EXCHANGE_WAITS))
+		fault = result->closed ? "closed" : "not closed";
 	else if (result->ms < e->after_ms)
 		fault = "closed too soon";
 	else if (e->after_ms && result->ms > e->after_ms + 3000)

@@ -23,7 +23,8 @@ struct exchange_reply {
 
 enum exchange_fate {
 	EXCHANGE_CLOSED, /* the server has ended the connection */
-	EXCHANGE_OPEN    /* a further request is answered */
+	EXCHANGE_OPEN,   /* a further request is answered */
+	EXCHANGE_WAITS   /* the server waits for octets of this request */
 };
 
 struct exchange {
