@@ -1290,7 +1290,7 @@ static void continue_is_said_however_the_head_came(void **state)
 		memio_client *c = connected();
 		memio_client_send(c, EXPECTING, at);
 		settle();
-		sends(c, EXPECTING + at);
+		sends(c, &EXPECTING[at]);
 		assert_string_equal(received(c), CONTINUE);
 		sends(c, "abc");
 		weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
@@ -1318,7 +1318,7 @@ static void a_reply_instead_of_continue_ends_the_connection(void **state)
 	memio_client *c = connected();
 	/* Whole or not: what was behind an incomplete head is none of the body. */
 	sends(c, "P");
-	sends(c, EXPECTING + 1);
+	sends(c, &EXPECTING[1]);
 	assert_null(strstr(received(c), "100"));
 	assert_non_null(strstr(received(c), "Connection: close\r\n"));
 	/* The body may be on its way all the same: it is no request. */
