@@ -68,7 +68,7 @@ static void linger(struct weir_req *req)
 	req->reading = WEIR__READ_LINGER;
 	req->writing = WEIR__WRITE_ENDED;
 	req->reply_left = WEIR__LINGER_MAX;
-	req->flags &= WEIR__WRITE_DUE | WEIR__BEHIND;
+	req->flags &= WEIR__WRITE_DUE;
 	weir_hold(req->stream, false);
 }
 
@@ -107,7 +107,7 @@ static struct weir_req *replace(struct weir_req *in_hand)
 	}
 	req->owed = in_hand->owed;
 	req->write_due = in_hand->write_due;
-	req->flags |= in_hand->flags & (WEIR__WRITE_DUE | WEIR__BEHIND);
+	req->flags |= in_hand->flags & WEIR__WRITE_DUE;
 	return req;
 }
 

@@ -1166,6 +1166,22 @@ static void a_body_must_keep_coming(void **state)
 	weir_reply_end(app.req);
 }
 
+static void a_body_has_a_window_of_its_own(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\n");
+	pass(9000);
+	sends(c, "Content-Length: 5\r\n\r\n");
+	/* The head's time is over, the body's is not. */
+	pass(9900);
+	assert_string_equal(received(c), "");
+	pass(200);
+	assert_status(c, 408);
+	weir_reply_end(app.req);
+}
+
 static void without_a_rate_one_octet_a_window_is_enough(void **state)
 {
 	const weir_server_opts opts = {.body_rate = WEIR_OFF};
@@ -1198,6 +1214,18 @@ static void a_dropped_body_must_keep_coming_too(void **state)
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 	pass(1100);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_string_equal(received(c), HELLO_REPLY);
+}
+
+static void a_fault_in_a_dropped_body_ends_the_connection(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n");
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	sends(c, "xy" HELLO);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 	assert_string_equal(received(c), HELLO_REPLY);
 }
 
@@ -1571,6 +1599,25 @@ static void a_stalled_client_of_a_finished_reply_is_cut_off(void **state)
 	memio_client_window(c, 1000);
 	sends(c, HELLO);
 	weir_reply(app.req, 200, NULL, body, sizeof body);
+	pass(9900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	pass(300);
+	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
+	assert_int_equal(weir_server_connections(server), 0);
+}
+
+static void a_stalled_client_of_a_refused_body_is_cut_off(void **state)
+{
+	static char chunk[10000 + 1];
+
+	(void)state;
+	memset(chunk, 'x', 10000);
+	given(echo, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 1000);
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2710\r\n");
+	sends(c, chunk);
+	sends(c, "no end of a chunk");
 	pass(9900);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 	pass(300);
@@ -2395,8 +2442,10 @@ int main(void)
 		T(a_refused_body_ends_a_reply_that_has_begun),
 		T(bodies_have_a_limit),
 		T(a_body_must_keep_coming),
+		T(a_body_has_a_window_of_its_own),
 		T(without_a_rate_one_octet_a_window_is_enough),
 		T(a_dropped_body_must_keep_coming_too),
+		T(a_fault_in_a_dropped_body_ends_the_connection),
 		T(how_octets_are_cut_does_not_matter),
 		T(continue_is_said_when_the_body_is_wanted),
 		T(continue_is_said_however_the_head_came),
@@ -2413,6 +2462,7 @@ int main(void)
 		T(the_queue_has_a_limit),
 		T(a_client_must_take_its_reply),
 		T(a_stalled_client_of_a_finished_reply_is_cut_off),
+		T(a_stalled_client_of_a_refused_body_is_cut_off),
 		T(after_a_slow_reply_the_connection_is_idle),
 		T(a_pause_of_the_program_is_not_the_clients),
 		T(what_is_gathered_has_a_bound),
