@@ -1789,6 +1789,8 @@ static void the_end_of_the_peer_is_told(void **state)
 	pass(100000);
 	weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
 	settle();
+	/* Nothing more can come: this is the last one. */
+	assert_non_null(strstr(received(c), "Connection: close\r\n"));
 	assert_non_null(strstr(received(c), "Hello World\n"));
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
