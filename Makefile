@@ -147,6 +147,7 @@ LOOPBACK_TESTS = \
 	tests/loopback/write_test.c \
 	tests/loopback/http_test.c \
 	tests/loopback/stream_node_test.c \
+	tests/loopback/exchange_test.c \
 
 SUPPORT_SRCS = \
 	tests/support/test.c \
@@ -159,6 +160,8 @@ MEMIO_TESTS = \
 	tests/memio/http_conn_test.c \
 	tests/memio/http_ask_test.c \
 	tests/memio/http_log_test.c \
+	tests/memio/http_fixture_test.c \
+	tests/memio/http_endless_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
 	tests/memio/http_switch_test.c \
@@ -189,13 +192,14 @@ TEST_TOOLS = \
 TOOL_SRCS = \
 	tests/tools/client.c \
 
-# A program each, of the library and of what writes logs of events: the unit tests use it as well.
+# A program each, of the library and of what reads fixtures and writes logs, which tests use as well.
 LOG_TOOLS = \
 	tests/tools/http-events.c \
 
 LOG_SRCS = \
 	tests/support/eventlog.c \
 	tests/support/fixture.c \
+	tests/support/exchange.c \
 
 TEST_SCRIPTS = \
 	tests/layers_test.sh \

@@ -201,6 +201,13 @@ static void head_done(struct weir_req *req, const char *data, size_t len)
 	req->seen = 0;
 }
 
+static void note_behind(struct weir_req *req, bool behind)
+{
+	req->flags &= (uint16_t)~WEIR__BEHIND;
+	if (behind)
+		req->flags |= WEIR__BEHIND;
+}
+
 /* The client does not read its replies: further requests wait. */
 static bool crowded(weir_stream *stream)
 {
@@ -233,8 +240,8 @@ static bool step_head(struct weir_req *req, char *data, size_t len, size_t *used
 			weir__stream_doom(req->stream, -ENOMEM);
 		return false;
 	case WEIR_HEAD_END:
-		if (*used < len)
-			req->flags |= WEIR__BEHIND;
+		/* Parts of this head may have been behind, until now. */
+		note_behind(req, *used < len);
 		head_done(req, data, *used);
 		return hand_over(req);
 	default:
@@ -306,9 +313,8 @@ static bool step_body(struct weir_req *req, char *data, size_t len, size_t *used
 	/* The rest is whose the connection becomes, if it is given away meanwhile. */
 	*used = pieces.at;
 	req->ready = (uint32_t)pieces.len;
-	req->flags &= (uint16_t) ~(WEIR__BEHIND | WEIR__AWAITED);
-	if (pieces.at < len)
-		req->flags |= WEIR__BEHIND;
+	req->flags &= (uint16_t)~WEIR__AWAITED;
+	note_behind(req, pieces.at < len);
 	if (pieces.len && !offer(stream, req, &pieces))
 		return false;
 	/* Nothing comes behind the last piece: it is offered once more, and then it is over. */
@@ -402,9 +408,8 @@ static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 {
 	const bool fresh = !weir__req_is(req, WEIR__STARTED);
 
-	req->flags &= (uint16_t) ~(WEIR__BEHIND | WEIR__ASKED);
-	if (left)
-		req->flags |= WEIR__BEHIND;
+	req->flags &= (uint16_t)~WEIR__ASKED;
+	note_behind(req, left > 0);
 	if (req->reading == WEIR__READ_HEAD && weir__conn_at_eof(stream) && !(fresh && left)) {
 		weir__req_part(req);
 		if (weir__conn_over(stream))

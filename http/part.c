@@ -83,27 +83,25 @@ static bool linger(struct weir_req *req)
 	req->reading = WEIR__READ_LINGER;
 	req->writing = WEIR__WRITE_ENDED;
 	req->reply_left = WEIR__LINGER_MAX;
-	req->flags &= WEIR__WRITE_DUE | WEIR__BEHIND;
+	req->flags &= WEIR__WRITE_DUE;
 	weir_hold(req->stream, false);
 	return true;
 }
 
 /*
- * The last reply is written. A close with octets unread would reset the
- * connection, and the reply could be lost with it: unless nothing can be on its
- * way any more, our end is sent first, and what comes is read and dropped.
+ * The last reply is written. A close with octets unread, or before octets that
+ * are still on their way, would reset the connection, and the reply could be
+ * lost with it. A client that asked for the close may have sent more all the
+ * same. So our end is sent first, and what comes is read and dropped, unless
+ * the client has sent its own.
  */
 void weir__req_part(struct weir_req *req)
 {
 	weir_stream *stream = req->stream;
-	const bool client_closes = !(req->parser.flags & WEIR_KEEP);
-	const bool nothing_comes =
-		weir__conn_at_eof(stream) || (client_closes && req->reading == WEIR__READ_WHOLE &&
-	                                      !weir__req_is(req, WEIR__BEHIND));
 
 	if (!linger(req))
 		return;
-	if (nothing_comes)
+	if (weir__conn_at_eof(stream))
 		weir__stream_last(stream);
 	else
 		weir_finish(stream);
@@ -126,7 +124,7 @@ static struct weir_req *replace(struct weir_req *in_hand)
 	}
 	req->owed = in_hand->owed;
 	req->write_due = in_hand->write_due;
-	req->flags |= in_hand->flags & (WEIR__WRITE_DUE | WEIR__BEHIND);
+	req->flags |= in_hand->flags & WEIR__WRITE_DUE;
 	return req;
 }
 

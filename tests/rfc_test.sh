@@ -67,7 +67,7 @@ done <"$scratch/fixtures" >"$scratch/left"
 empty 'all of them are there' "$scratch/left"
 
 cut -d / -f 2 "$scratch/fixtures" | sort -u | while read -r folder; do
-	grep -w -e "$folder" tests/unit/parse_test.c >/dev/null || echo "$folder"
+	grep -w -e "$folder" tests/support/fixture.c >/dev/null || echo "$folder"
 done >"$scratch/left"
 empty 'unit/parse_test reads their folders' "$scratch/left"
 

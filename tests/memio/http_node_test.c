@@ -279,7 +279,7 @@ static void a_connection_is_kept_unless_it_is_not_wanted(void **state)
 		memio_client *c = web_ask("GET / HTTP/1.0\r\n\r\n");
 
 		web_assert_has(c, "\r\n\r\nhello");
-		assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+		assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 	}
 	assert_int_equal(weir_server_connections(web.server), 1);
 }
@@ -343,7 +343,7 @@ static void a_hundred_files_at_once(void **state)
 	web_pass(10);
 	for (int i = 0; i < REQS; i++) {
 		assert_int_equal(strlen(content_of(clients[i])), sizeof file);
-		assert_int_equal(memio_client_closed(clients[i]), MEMIO_CLOSED);
+		assert_int_equal(memio_client_closed(clients[i]), MEMIO_FINISHED);
 	}
 	assert_int_equal(seen.late, REQS);
 }
@@ -370,7 +370,7 @@ static void http_1_0_gets_no_chunks(void **state)
 	c = web_ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 	assert_string_equal(content_of(c), "6\r\nHello,\r\n6\r\n world\r\n0\r\n\r\n");
 	web_assert_has(c, "\r\nConnection: close\r\n");
-	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
 /* test-http-wget: it asks to keep the connection, but only its end ends this reply. */
@@ -392,7 +392,7 @@ static void patch_is_a_method(void **state)
 	web_serve(say_in_two, NULL, NULL);
 	memio_client *c = web_ask("PATCH / HTTP/1.0\r\nContent-Length: 0\r\n\r\n");
 	assert_string_equal(content_of(c), "Hello, world");
-	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
 /* test-http-304 */
