@@ -52,6 +52,7 @@ HTTP_SRCS = \
 	http/head.c \
 	http/status.c \
 	http/emit.c \
+	http/admit.c \
 	http/conn.c \
 	http/exchange.c \
 	http/intake.c \

@@ -12,7 +12,8 @@
 
 /* The smallest block that keeps unread octets. */
 #define SMALLEST 128
-/* Reads in one go when each fills its buffer; then the others have their turn. */
+/* Reads in one go when each fills its buffer; then the others have their turn, as they
+   have when the data callback asks to be offered the rest later. */
 #define READ_BOUND 4
 
 static weir_loop *loop_of(const weir_stream *s)
@@ -203,16 +204,19 @@ static void tell_end(weir_stream *s)
 		weir__errand(loop_of(s), &s->source);
 }
 
+/* Octets are unread, and will be offered by a resume or an errand: the end is told after them. */
+static bool end_waits(const weir_stream *s)
+{
+	return weir__is(s, WEIR__HELD | WEIR__OFFER) && weir__stream_unread(s);
+}
+
 static void at_end(weir_stream *s)
 {
 	weir__set(s, WEIR__EOF);
 	weir__stream_update(s);
 	if (s->flow && s->flow->in)
 		offer_kept(s);
-	/* Held with octets unread: the end is told after them. */
-	bool later =
-		!weir__is(s, WEIR__CLOSED) && weir__is(s, WEIR__HELD) && weir__stream_unread(s);
-	if (!later && !weir__is(s, WEIR__CLOSED | WEIR__DOOMED))
+	if (!weir__is(s, WEIR__CLOSED | WEIR__DOOMED) && !end_waits(s))
 		tell_end(s);
 }
 
@@ -273,9 +277,11 @@ static enum got read_chunk(weir_stream *s)
 	return judge(s, n, WEIR__CHUNK);
 }
 
+/* What is to be offered comes before what is still with the kernel. */
 static bool reading(const weir_stream *s)
 {
-	return !weir__is(s, WEIR__CLOSED | WEIR__DOOMED | WEIR__HELD | WEIR__EOF | WEIR__STARVED);
+	return !weir__is(s, WEIR__CLOSED | WEIR__DOOMED | WEIR__HELD | WEIR__EOF | WEIR__STARVED |
+	                            WEIR__OFFER);
 }
 
 void weir__stream_readable(weir_stream *s)
@@ -303,7 +309,7 @@ void weir__stream_settle_input(weir_stream *s)
 		weir__stream_readable(s);
 	if (weir__is(s, WEIR__CLOSED | WEIR__DOOMED | WEIR__HELD))
 		return;
-	if (weir__is(s, WEIR__EOF) && !weir__is(s, WEIR__END_TOLD))
+	if (weir__is(s, WEIR__EOF) && !weir__is(s, WEIR__END_TOLD) && !end_waits(s))
 		tell_end(s);
 }
 

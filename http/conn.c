@@ -118,7 +118,7 @@ static void conclude(struct weir_req *req)
 		return;
 	}
 	weir_hold(stream, false);
-	if (weir__req_is(req, WEIR__CLOSING) || req->server->draining ||
+	if (weir__req_is(req, WEIR__CLOSING) || weir__server_hurries(req->server) ||
 	    !weir__req_drainable(req)) {
 		weir__req_part(req);
 		return;
@@ -357,6 +357,40 @@ static bool step(struct weir_req *req, char *data, size_t len, size_t *used)
 	}
 }
 
+/* ---- taking turns ------------------------------------------------------- */
+
+/* The requests that are begun while conn_data looks at one piece of input. */
+struct go {
+	int32_t most, begun;
+	bool full; /* more are here */
+};
+
+static struct go begin_go(const weir_stream *stream)
+{
+	return (struct go){.most = weir__conn_server(stream)->opts.max_pipelined};
+}
+
+/* After so many requests others have their turn, too. */
+static bool may_go_on(struct go *go, const struct weir_req *req)
+{
+	if (req && (req->reading != WEIR__READ_HEAD || weir__req_is(req, WEIR__STARTED)))
+		return true;
+	go->full = go->most != WEIR_OFF && go->begun == go->most;
+	go->begun += !go->full;
+	return !go->full;
+}
+
+/* What is left is offered in the next turn, and nothing more is read until then. So it is
+   behind a read that filled its chunk: the next one would begin another go. */
+static void end_go(const struct go *go, weir_stream *stream, size_t len)
+{
+	const struct weir_req *req = stream->arg;
+	const bool between = !req || req->reading == WEIR__READ_HEAD;
+
+	if (go->full || (go->begun && between && len >= WEIR__CHUNK))
+		weir__stream_offer(stream);
+}
+
 /* ---- coming to rest ----------------------------------------------------- */
 
 /* Nothing unread, nothing queued, no request. */
@@ -364,12 +398,12 @@ static void idle(weir_stream *stream)
 {
 	const weir_server *server = weir__conn_server(stream);
 
-	if (server->draining) {
+	if (weir__server_hurries(server)) {
 		weir__conn_part(stream);
 		return;
 	}
 	weir__stream_evictable(stream, true);
-	weir__stream_limit(stream, server->opts.idle_ms);
+	weir__stream_limit(stream, weir__server_patience(server));
 }
 
 /* What is unread waits for the application, or for the queue, not for the peer. */
@@ -391,7 +425,9 @@ static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 		weir__req_part(req);
 	else if (takes_body(stream, req) && weir__conn_at_eof(stream) && !left)
 		weir_later(req->server->loop, &req->task);
-	if (left >= WEIR__CHUNK && ahead(stream, req))
+	/* Less than this is moved to the front of its chunk when that is full: what is read
+	   ahead never takes another. */
+	if (left >= WEIR__CHUNK / 2 && ahead(stream, req))
 		weir_hold(stream, true);
 	weir__limit_arm(stream, req);
 }
@@ -499,16 +535,18 @@ void weir__req_settle(weir_task *task, void *arg)
 
 static void conn_open(weir_stream *stream, void *arg)
 {
-	weir_server *server = arg;
+	const weir_server *server = arg;
 
 	stream->arg = NULL;
-	weir__stream_limit(stream, server->opts.head_ms);
+	if (weir__conn_admit(stream))
+		weir__stream_limit(stream, server->opts.head_ms);
 }
 
 static size_t conn_data(weir_stream *stream, const char *data, size_t len, void *arg)
 {
 	/* The stream's own memory, lent for the call: chunks are moved together in it. */
 	char *octets = (char *)(uintptr_t)data;
+	struct go go = begin_go(stream);
 	size_t at = 0;
 	bool more = true;
 
@@ -520,6 +558,8 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 
 		if (!req && stream->source.bits & WEIR__LAST)
 			return len;
+		if (!may_go_on(&go, req))
+			break;
 		if (!req && !(req = weir__req_begin(stream))) {
 			weir__stream_doom(stream, -ENOMEM);
 			return len;
@@ -529,6 +569,8 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 	}
 	if (stream->source.bits & WEIR__CLOSED)
 		return len;
+	if (!weir__conn_over(stream))
+		end_go(&go, stream, len);
 	if (stream->arg && !weir__req_keep_head(stream->arg))
 		weir__stream_doom(stream, -ENOMEM);
 	if (!weir__conn_over(stream))
