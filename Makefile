@@ -138,6 +138,8 @@ MEMIO_TESTS = \
 	tests/memio/http_conn_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
+	tests/memio/http_drain_test.c \
+	tests/memio/http_limit_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \
@@ -148,6 +150,10 @@ MEMIO_SRCS = \
 	tests/memio/poller.c \
 	tests/memio/clients.c \
 	tests/memio/memio.c \
+
+# What tests of the server over it have in common.
+SERVED_SRCS = \
+	tests/memio/served.c \
 
 # A program each for the scripts, of these objects and no library.
 TEST_TOOLS = \

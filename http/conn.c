@@ -359,35 +359,38 @@ static bool step(struct weir_req *req, char *data, size_t len, size_t *used)
 
 /* ---- taking turns ------------------------------------------------------- */
 
-/* The requests that are begun while conn_data looks at one piece of input. */
+/* The heads that conn_data has come through in one piece of input. */
 struct go {
-	int32_t most, begun;
-	bool full; /* more are here */
+	int32_t most, heads;
+	bool full; /* more octets are here */
 };
 
-static struct go begin_go(const weir_stream *stream)
+static bool awaits_head(const struct weir_req *req)
 {
-	return (struct go){.most = weir__conn_server(stream)->opts.max_pipelined};
+	return !req || req->reading == WEIR__READ_HEAD;
 }
 
 /* After so many requests others have their turn, too. */
 static bool may_go_on(struct go *go, const struct weir_req *req)
 {
-	if (req && (req->reading != WEIR__READ_HEAD || weir__req_is(req, WEIR__STARTED)))
-		return true;
-	go->full = go->most != WEIR_OFF && go->begun == go->most;
-	go->begun += !go->full;
+	go->full = awaits_head(req) && go->heads == go->most;
 	return !go->full;
 }
 
-/* What is left is offered in the next turn, and nothing more is read until then. So it is
-   behind a read that filled its chunk: the next one would begin another go. */
-static void end_go(const struct go *go, weir_stream *stream, size_t len)
+/*
+ * What is left is offered in the next turn, and nothing is read until then. The same
+ * where another go could follow in this one: there were several heads, or one in octets
+ * that were left (then this may be an errand, and a read comes next), or in a read that
+ * filled its chunk. A client that asks once and waits never comes here.
+ */
+static void end_go(const struct go *go, weir_stream *stream, size_t len, size_t left)
 {
-	const struct weir_req *req = stream->arg;
-	const bool between = !req || req->reading == WEIR__READ_HEAD;
+	/* Content that was left is not offered again by itself. */
+	const bool harmless = !left || awaits_head(stream->arg);
+	const bool follows = go->full || go->heads > 1 || go->heads == go->most ||
+	                     weir__stream_unread(stream) || len >= WEIR__CHUNK;
 
-	if (go->full || (go->begun && between && len >= WEIR__CHUNK))
+	if (go->heads && follows && harmless)
 		weir__stream_offer(stream);
 }
 
@@ -546,7 +549,7 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 {
 	/* The stream's own memory, lent for the call: chunks are moved together in it. */
 	char *octets = (char *)(uintptr_t)data;
-	struct go go = begin_go(stream);
+	struct go go = {.most = weir__conn_server(stream)->opts.max_pipelined};
 	size_t at = 0;
 	bool more = true;
 
@@ -564,13 +567,16 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 			weir__stream_doom(stream, -ENOMEM);
 			return len;
 		}
+		const bool head = awaits_head(req);
+
 		more = step(req, octets + at, len - at, &used);
 		at += used;
+		go.heads += head && used;
 	}
 	if (stream->source.bits & WEIR__CLOSED)
 		return len;
 	if (!weir__conn_over(stream))
-		end_go(&go, stream, len);
+		end_go(&go, stream, len, len - at);
 	if (stream->arg && !weir__req_keep_head(stream->arg))
 		weir__stream_doom(stream, -ENOMEM);
 	if (!weir__conn_over(stream))
