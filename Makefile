@@ -140,6 +140,7 @@ MEMIO_TESTS = \
 	tests/memio/http_calm_test.c \
 	tests/memio/http_drain_test.c \
 	tests/memio/http_limit_test.c \
+	tests/memio/http_persist_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \

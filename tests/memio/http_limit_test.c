@@ -582,6 +582,46 @@ static void each_end_leaves_room(void **state)
 	assert_int_equal(counted(&served.server->refused), 0);
 }
 
+/* The only connection of the server. */
+static weir_stream *only_stream(void)
+{
+	for (int32_t fd = 0; fd < served.loop->nslots; fd++) {
+		weir_stream *stream = weir__stream_at(served.loop, fd);
+
+		if (stream && stream->ops == &weir__http_ops)
+			return stream;
+	}
+	fail();
+	return NULL;
+}
+
+/* It is HTTP's no more, but still a connection of that peer. */
+static void one_that_is_given_away_is_counted_until_it_is_closed(void **state)
+{
+	static const weir_stream_ops ops;
+	weir_stream *streams[2];
+
+	(void)state;
+	served_open(&(weir_server_opts){.max_per_peer = 1});
+	for (int i = 0; i < 2; i++) {
+		served_asks(served_client_from("10.0.0.1"));
+		streams[i] = only_stream();
+		weir_stream_on(streams[i], &ops, NULL);
+		weir__conn_left(streams[i]);
+		assert_int_equal(weir_server_connections(served.server), 0);
+		memio_client *c = served_client_from("10.0.0.1");
+		assert_int_equal(served_status(c), 503);
+		memio_client_close(c);
+		served_settle();
+		if (i == 0)
+			weir_close(streams[i]);
+		assert_int_equal(counted(&served.server->served), i);
+	}
+	/* It may outlive the server. */
+	weir_server_free(served.server);
+	weir_close(streams[1]);
+}
+
 /* A crowd of peers, most of them several times: all that is counted is given back. */
 static void many_peers_are_counted_apart(void **state)
 {
@@ -879,6 +919,7 @@ int main(void)
 		T(a_peer_is_an_ip4_address_or_a_network_of_ip6),
 		T(unix_sockets_are_not_counted),
 		T(each_end_leaves_room),
+		T(one_that_is_given_away_is_counted_until_it_is_closed),
 		T(many_peers_are_counted_apart),
 		T(counting_allocates_nothing_for_a_connection),
 		T(without_memory_it_is_served_uncounted),
