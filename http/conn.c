@@ -380,15 +380,14 @@ static bool may_go_on(struct go *go, const struct weir_req *req)
 /*
  * What is left is offered in the next turn, and nothing is read until then. The same
  * where another go could follow in this one: there were several heads, or one in octets
- * that were left (then this may be an errand, and a read comes next), or in a read that
- * filled its chunk. A client that asks once and waits never comes here.
+ * that were left (then this may be an errand, and a read comes next). A client that asks
+ * once and waits never comes here.
  */
-static void end_go(const struct go *go, weir_stream *stream, size_t len, size_t left)
+static void end_go(const struct go *go, weir_stream *stream, size_t left)
 {
 	/* Content that was left is not offered again by itself. */
 	const bool harmless = !left || awaits_head(stream->arg);
-	const bool follows = go->full || go->heads > 1 || go->heads == go->most ||
-	                     weir__stream_unread(stream) || len >= WEIR__CHUNK;
+	const bool follows = go->full || go->heads > 1 || weir__stream_unread(stream);
 
 	if (go->heads && follows && harmless)
 		weir__stream_offer(stream);
@@ -576,7 +575,7 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 	if (stream->source.bits & WEIR__CLOSED)
 		return len;
 	if (!weir__conn_over(stream))
-		end_go(&go, stream, len, len - at);
+		end_go(&go, stream, len - at);
 	if (stream->arg && !weir__req_keep_head(stream->arg))
 		weir__stream_doom(stream, -ENOMEM);
 	if (!weir__conn_over(stream))

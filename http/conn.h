@@ -88,7 +88,6 @@ struct weir_server {
 	uint32_t conns;                     /* that are HTTP's */
 	weir_task last_left;                /* opts.drained is owed */
 	bool draining, freed;
-	bool told;      /* opts.drained was called, or never will be */
 	char allow[72]; /* the methods, as a list */
 };
 

@@ -167,8 +167,7 @@ static void hurry_idle(weir_server *server)
 	for (int32_t fd = 0; fd < server->loop->nslots; fd++) {
 		weir_stream *stream = connection(server, fd);
 
-		/* One that only waits for its last octets to be taken is not idle. */
-		if (stream && !stream->arg && !(stream->source.bits & WEIR__LAST))
+		if (stream && !stream->arg)
 			hurry(server, stream);
 	}
 }
@@ -259,7 +258,7 @@ static void loop_ends(struct weir__tenant *tenant)
 	weir_server *server = (weir_server *)(void *)tenant;
 
 	server->freed = false;
-	server->told = true;
+	server->opts.drained = NULL;
 	while (server->reqs) {
 		if (server->reqs->stream)
 			weir__req_leave(server->reqs);
@@ -289,7 +288,6 @@ static void tell_drained(weir_task *task, void *arg)
 	weir_server *server = arg;
 
 	(void)task;
-	server->told = true;
 	weir_timer_stop(&server->grace);
 	server->opts.drained(server, server->opts.arg);
 }
@@ -369,7 +367,7 @@ void weir_server_drain(weir_server *server, int64_t grace_ms)
 
 void weir__server_emptied(weir_server *server)
 {
-	if (server->draining && !server->conns && server->opts.drained && !server->told)
+	if (server->draining && !server->conns && server->opts.drained)
 		weir_later(server->loop, &server->last_left);
 }
 
@@ -395,7 +393,8 @@ void weir_server_free(weir_server *server)
 {
 	if (!server)
 		return;
-	server->draining = server->told = true;
+	server->draining = true;
+	server->opts.drained = NULL;
 	weir_task_cancel(server->loop, &server->last_left);
 	leave_all(server);
 	weir__listeners_close(server->owner);

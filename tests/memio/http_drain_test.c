@@ -285,9 +285,27 @@ static void a_reply_that_had_begun_is_not_the_last(void **state)
 	served_pass(4000);
 	served_sends(c, HELLO);
 	assert_int_equal(served.requests, 2);
+	assert_int_equal(told.times, 0);
 	weir_reply(served.req, 200, NULL, NULL, 0);
 	assert_int_equal(served_count(c, CLOSE), 1);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+static void after_it_the_patience_begins(void **state)
+{
+	(void)state;
+	given(served_keep, (weir_server_opts){0});
+	memio_client *c = served_client();
+	served_sends(c, HELLO);
+	weir_reply_begin(served.req, 200, 0);
+	drain(60000);
+	served_pass(20000);
+	weir_reply_end(served.req);
+	served_pass(4900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	served_pass(200);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_int_equal(told.times, 1);
 }
 
 /* ---- the deadline ------------------------------------------------------- */
@@ -424,6 +442,22 @@ static void who_frees_the_server_is_not_told(void **state)
 	given(served_hello, (weir_server_opts){0});
 }
 
+static void nor_while_it_is_owed(void **state)
+{
+	(void)state;
+	given(served_keep, (weir_server_opts){0});
+	memio_client *c = served_client();
+	served_sends(c, HELLO);
+	memio_client_reset(c);
+	served_settle();
+	drain(WEIR_OFF);
+	weir_server_free(served.server);
+	/* The server's memory is there as long as this request. */
+	served_pass(1000);
+	assert_int_equal(told.times, 0);
+	weir_reply_end(served.req);
+}
+
 /* The loop goes while it is owed. */
 static void who_frees_the_loop_is_not_told(void **state)
 {
@@ -516,12 +550,14 @@ int main(void)
 		T(a_busy_connection_ends_with_its_reply),
 		T(half_a_head_is_no_idle_connection),
 		T(a_reply_that_had_begun_is_not_the_last),
+		T(after_it_the_patience_begins),
 		T(what_is_held_at_the_deadline_is_gone),
 		T(the_earlier_deadline_holds),
 		T(a_slow_reader_does_not_pass_the_deadline),
 		T(it_is_told_once),
 		T(the_server_may_be_freed_in_it),
 		T(who_frees_the_server_is_not_told),
+		T(nor_while_it_is_owed),
 		T(who_frees_the_loop_is_not_told),
 		T(a_loop_ends_at_once_without_clients),
 		T(a_loop_waits_for_those_who_are_idle),

@@ -689,7 +689,10 @@ static void without_memory_it_is_served_uncounted(void **state)
 			all[i] = memio_client_connect(NULL);
 			memio_client_send_text(all[i], HELLO);
 			for (int k = 0; k < 5; k++)
-				assert_true(weir_loop_step(served.loop, 200) >= 0);
+				assert_true(weir_loop_step(served.loop, 100) >= 0);
+			/* Who is not counted does not linger, either. */
+			if (i == 1 && status_of(all[1]) == 503)
+				assert_int_equal(counted(&served.server->refused), 1);
 		}
 		const int first = status_of(all[0]), second = status_of(all[1]);
 		assert_true(first == 200 || first == 0);
@@ -839,6 +842,41 @@ static void a_pipeline_that_was_finished_is_answered_whole(void **state)
 	assert_int_equal(memio_client_closed(pipeliner), MEMIO_CLOSED);
 }
 
+static int offers;
+
+static size_t take_four(weir_req *req, const char *data, size_t len, void *arg)
+{
+	(void)req;
+	(void)data;
+	(void)arg;
+	offers++;
+	return len < 4 ? len : 4;
+}
+
+static void read_four(weir_req *req, void *arg)
+{
+	static const weir_req_ops ops = {.data = take_four};
+
+	served_keep(req, arg);
+	weir_req_on(req, &ops, arg);
+}
+
+/* Others have their turn between requests; a body is the application's affair. */
+static void content_that_was_left_is_not_offered_by_itself(void **state)
+{
+	(void)state;
+	served_open(&(weir_server_opts){.request = read_four, .max_pipelined = 1});
+	memio_client *c = served_client();
+	offers = 0;
+	served_sends(c, POST "Content-Length: 1000\r\n");
+	/* With the end of its head. */
+	served_sends(c, "\r\noctets");
+	assert_int_equal(offers, 1);
+	served_sends(c, "octets");
+	assert_int_equal(offers, 2);
+	weir_reply_end(served.req);
+}
+
 static void behind_an_asynchronous_reply_one_chunk_waits(void **state)
 {
 	(void)state;
@@ -927,6 +965,7 @@ int main(void)
 		T(a_pipeline_gives_others_their_turn),
 		T(without_the_bound_one_read_is_one_go),
 		T(a_pipeline_that_was_finished_is_answered_whole),
+		T(content_that_was_left_is_not_offered_by_itself),
 		T(behind_an_asynchronous_reply_one_chunk_waits),
 		T(a_queue_has_an_end),
 	};
