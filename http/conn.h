@@ -7,9 +7,9 @@
  * pool, and the same block is what the application holds as its request. A
  * connection between requests has none (stream->arg is NULL).
  *
- * server.c makes and ends servers, admit.c counts their connections, conn.c is
- * the machine of a connection, with exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
- * application's questions, reply.c writes.
+ * server.c makes and ends servers, conn.c is the machine of a connection, with
+ * exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
+ * application's questions, reply.c writes; admit.c counts connections.
  */
 #ifndef WEIR_HTTP_CONN_H
 #define WEIR_HTTP_CONN_H

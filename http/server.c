@@ -131,14 +131,12 @@ static void set_up(weir_server *server)
 
 /* ---- connections -------------------------------------------------------- */
 
-/* The connection on this descriptor, if it is one of the server's: not one given away. */
+/* The connection on this descriptor, if it is one of the server's. */
 static weir_stream *connection(const weir_server *server, int32_t fd)
 {
 	weir_stream *stream = weir__stream_at(server->loop, fd);
 
-	if (!stream || stream->owner != server->owner || stream->ops != &weir__http_ops)
-		return NULL;
-	return stream;
+	return stream && stream->owner == server->owner ? stream : NULL;
 }
 
 static void close_all(weir_server *server)
@@ -406,5 +404,5 @@ void weir_server_free(weir_server *server)
 
 uint32_t weir_server_connections(const weir_server *server)
 {
-	return server->conns;
+	return (uint32_t)server->owner->conns;
 }

@@ -285,7 +285,7 @@ void weir_server_drain(weir_server *server, int64_t grace_ms);
  */
 void weir_server_free(weir_server *server);
 
-/* Connections open now, those that are being refused among them. */
+/* Connections open now. */
 uint32_t weir_server_connections(const weir_server *server);
 
 /* ---- request ------------------------------------------------------------ */

@@ -608,7 +608,7 @@ static void one_that_is_given_away_is_counted_until_it_is_closed(void **state)
 		streams[i] = only_stream();
 		weir_stream_on(streams[i], &ops, NULL);
 		weir__conn_left(streams[i]);
-		assert_int_equal(weir_server_connections(served.server), 0);
+		assert_int_equal(served.server->conns, 0);
 		memio_client *c = served_client_from("10.0.0.1");
 		assert_int_equal(served_status(c), 503);
 		memio_client_close(c);

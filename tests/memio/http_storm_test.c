@@ -147,7 +147,7 @@ static void on_drained(weir_server *drained, void *arg)
 	(void)arg;
 	assert_int_equal(inside, 0);
 	assert_ptr_equal(drained, server);
-	assert_int_equal(weir_server_connections(drained), 0);
+	assert_int_equal(drained->conns, 0);
 	assert_false(told);
 	told = true;
 	if (roll(2)) {
