@@ -44,13 +44,24 @@ MAIN_SRCS = \
 	core/main.c \
 
 HTTP_SRCS = \
+	http/octets.c \
 	http/scan.c \
+	http/scan_swar.c \
+	http/scan_sse2.c \
+	http/scan_avx2.c \
+	http/scan_avx512.c \
+	http/scan_neon.c \
 	http/target.c \
 	http/framing.c \
 	http/parse.c \
+	http/startline.c \
+	http/fields.c \
+	http/trailer.c \
 	http/body.c \
 	http/head.c \
+	http/index.c \
 	http/status.c \
+	http/url.c \
 	http/emit.c \
 	http/admit.c \
 	http/conn.c \
@@ -59,7 +70,10 @@ HTTP_SRCS = \
 	http/limit.c \
 	http/part.c \
 	http/request.c \
+	http/forwarded.c \
 	http/reply.c \
+	http/switch.c \
+	http/access.c \
 	http/server.c \
 
 # Copied into include/ of the build folder, where programs find them as <weir.h>.
@@ -75,9 +89,11 @@ MANPAGES = \
 EXAMPLES = \
 	tests/examples/hello.c \
 	tests/examples/echo.c \
+	tests/examples/upgrade.c \
 
 BENCHES = \
 	bench/idle.c \
+	bench/parse.c \
 
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
@@ -90,6 +106,10 @@ UNIT_TESTS = \
 	tests/unit/size_test.c \
 	tests/unit/status_test.c \
 	tests/unit/head_test.c \
+	tests/unit/scan_test.c \
+	tests/unit/index_test.c \
+	tests/unit/forwarded_test.c \
+	tests/unit/url_test.c \
 	tests/unit/parse_test.c \
 
 BACKEND_TESTS = \
@@ -126,8 +146,6 @@ LOOPBACK_TESTS = \
 	tests/loopback/http_test.c \
 
 SUPPORT_SRCS = \
-	tests/support/eventlog.c \
-	tests/support/fixture.c \
 	tests/support/test.c \
 	tests/support/net.c \
 
@@ -136,8 +154,12 @@ MEMIO_TESTS = \
 	tests/unit/wheel_test.c \
 	tests/memio/memio_test.c \
 	tests/memio/http_conn_test.c \
+	tests/memio/http_ask_test.c \
+	tests/memio/http_log_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
+	tests/memio/http_switch_test.c \
+	tests/memio/http_trailer_test.c \
 	tests/memio/http_drain_test.c \
 	tests/memio/http_limit_test.c \
 	tests/memio/http_persist_test.c \
@@ -151,6 +173,7 @@ MEMIO_SRCS = \
 	tests/memio/poller.c \
 	tests/memio/clients.c \
 	tests/memio/memio.c \
+	tests/memio/http_bed.c \
 
 # What tests of the server over it have in common.
 SERVED_SRCS = \
@@ -167,11 +190,20 @@ TEST_TOOLS = \
 TOOL_SRCS = \
 	tests/tools/client.c \
 
+# A program each, of the library and of what writes logs of events: the unit tests use it as well.
+LOG_TOOLS = \
+	tests/tools/http-events.c \
+
+LOG_SRCS = \
+	tests/support/eventlog.c \
+	tests/support/fixture.c \
+
 TEST_SCRIPTS = \
 	tests/layers_test.sh \
 	tests/docs_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
+	tests/events_test.sh \
 	tests/standins/check.sh \
 
 # ---- how ----

@@ -13,7 +13,7 @@
  * from 0; there spent counts its lines.
  */
 #include "http/parse.h"
-#include "http/scan.h"
+#include "http/octets.h"
 
 /* ---- chunk lines ---- */
 
@@ -96,9 +96,9 @@ static enum line_octet line_octet(uint8_t octet)
 	case '\\':
 		return IS_ESCAPE;
 	}
-	if (weir__is(octet, WEIR__TOKEN))
+	if (weir__octet_is(octet, WEIR__TOKEN))
 		return IS_TOKEN;
-	return weir__is(octet, WEIR__VALUE) ? IS_TEXT : IS_CONTROL;
+	return weir__octet_is(octet, WEIR__VALUE) ? IS_TEXT : IS_CONTROL;
 }
 
 static unsigned hex_value(uint8_t digit)
@@ -156,7 +156,7 @@ static weir_refusal line_octet_came(weir_parser *p, uint8_t octet)
 		return WEIR_BAD_CHUNK_LINE;
 	if (p->state == LINE_LF)
 		return octet == '\n' ? line_end(p) : WEIR_BAD_LINE_END;
-	if (p->state == SIZE && weir__is(octet, WEIR__HEX))
+	if (p->state == SIZE && weir__octet_is(octet, WEIR__HEX))
 		why = size_digit(p, octet);
 	else
 		why = extension_octet(p, octet);
@@ -177,13 +177,6 @@ static weir_refusal framing_octet(weir_parser *p, uint8_t octet)
 
 /* ---- content and trailers ---- */
 
-static weir_event done(weir_parser *p)
-{
-	p->state = WEIR__EMPTY_LINES;
-	p->pos = 0;
-	return WEIR_DONE;
-}
-
 /* What there is of the content in data[at..len), which is not empty. */
 static weir_event content(weir_parser *p, uint32_t at, uint32_t len, size_t *used,
                           weir_slice *piece)
@@ -194,6 +187,21 @@ static weir_event content(weir_parser *p, uint32_t at, uint32_t len, size_t *use
 	p->left -= n;
 	if (p->left == 0)
 		p->state = p->framing == WEIR_CHUNKED ? WEIR__CHUNK_CR : WEIR__FINISHED;
+	*piece = (weir_slice){at, n};
+	*used = at + n;
+	return WEIR_BODY;
+}
+
+/* As much as the limit allows, so that what is told does not depend on the cuts. */
+static weir_event content_until_close(weir_parser *p, uint32_t at, uint32_t len, size_t *used,
+                                      weir_slice *piece)
+{
+	const uint32_t here = len - at;
+	const uint32_t n = p->room < here ? (uint32_t)p->room : here;
+
+	if (n == 0)
+		return weir__refuse(p, WEIR_BIG_BODY);
+	p->room -= n;
 	*piece = (weir_slice){at, n};
 	*used = at + n;
 	return WEIR_BODY;
@@ -212,9 +220,11 @@ static weir_event trailer_section(weir_parser *p, const uint8_t *data, uint32_t 
 {
 	const uint32_t most = weir__limit(p->limits->trailer, WEIR__DEFAULT_TRAILER);
 	const uint32_t here = len - at;
-	const weir_event event =
-		weir__field_lines(p, data + at, here < most ? here : most, most_trailers(p));
+	struct weir__window w;
+	weir_event event;
 
+	weir__look(&w, data + at, p->pos, here < most ? here : most);
+	event = weir__field_lines(p, &w, most_trailers(p));
 	if (event == WEIR_MORE && here > most)
 		return weir__refuse(p, WEIR_BIG_TRAILERS);
 	if (event == WEIR_BAD)
@@ -223,7 +233,7 @@ static weir_event trailer_section(weir_parser *p, const uint8_t *data, uint32_t 
 	if (event == WEIR_MORE)
 		return event;
 	if (p->nfields == 0)
-		return done(p);
+		return weir__done(p);
 	for (uint32_t i = 0; i < p->nfields; i++) {
 		p->fields[i].name.at += at;
 		p->fields[i].value.at += at;
@@ -238,13 +248,13 @@ weir_event weir__body(weir_parser *p, const uint8_t *data, size_t len, size_t *u
 	const uint32_t end = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
 	uint32_t at = 0;
 
-	if (p->state == WEIR__FINISHED)
-		return done(p);
 	for (; at < end; at++) {
 		weir_refusal why;
 
 		if (p->state == WEIR__LENGTH_DATA || p->state == WEIR__CHUNK_DATA)
 			return content(p, at, end, used, piece);
+		if (p->state == WEIR__UNTIL_CLOSE)
+			return content_until_close(p, at, end, used, piece);
 		if (p->state <= WEIR__FIELD_VALUE)
 			return trailer_section(p, data, at, end, used);
 		why = framing_octet(p, data[at]);

@@ -19,6 +19,9 @@
  * how the connection goes on. Then rest() sends what was gathered, puts away
  * what must outlive the octets, and sets the one time limit.
  *
+ * A request that is read whole may also end with the connection given away
+ * (switch.c): the stream has other callbacks then, and nothing here touches it.
+ *
  * The machine runs from the loop only. A function that the application calls
  * inside one of its callbacks leaves its mark in the exchange, and the machine
  * acts on it when the callback has returned; outside of callbacks it may
@@ -44,15 +47,15 @@ static bool takes_body(const weir_stream *stream, const struct weir_req *req)
 }
 
 /*
- * A callback has returned. False: there is no connection any more, or it has no
- * more use for octets. The exchange may be gone either way.
+ * A callback has returned. False: there is no connection any more, it was given
+ * away, or it has no more use for octets. The exchange may be gone either way.
  */
 static bool returned(weir_stream *stream, struct weir_req *req)
 {
 	req->flags &= (uint16_t)~WEIR__BUSY;
 	if (!req->stream) {
 		if (!weir__req_is(req, WEIR__IN_HAND))
-			weir__req_free(req);
+			weir__req_over(req);
 		return false;
 	}
 	if (!weir__req_is(req, WEIR__IN_HAND))
@@ -107,19 +110,27 @@ bool weir__req_drainable(const struct weir_req *req)
 	       req->parser.left + req->ready <= WEIR__DRAIN_MAX;
 }
 
+/* Whether the connection lives on after this request. */
+static bool keeps(const struct weir_req *req)
+{
+	return !weir__conn_over(req->stream) && !weir__req_is(req, WEIR__CLOSING) &&
+	       !weir__server_hurries(req->server) && weir__req_drainable(req);
+}
+
 /* The application has ended the request; how does the connection go on? */
 static void conclude(struct weir_req *req)
 {
 	weir_stream *stream = req->stream;
 
+	if (weir__access_due(req) && !weir__access_tell(req, keeps(req)))
+		return;
 	if (weir__conn_over(stream)) {
 		stream->arg = NULL;
 		weir__req_free(req);
 		return;
 	}
 	weir_hold(stream, false);
-	if (weir__req_is(req, WEIR__CLOSING) || weir__server_hurries(req->server) ||
-	    !weir__req_drainable(req)) {
+	if (!keeps(req)) {
 		weir__req_part(req);
 		return;
 	}
@@ -183,6 +194,7 @@ static void head_done(struct weir_req *req, const char *data, size_t len)
 	req->head_len = (uint32_t)len;
 	req->fields = req->server->fields;
 	req->nfields = p->nfields;
+	weir__req_unindex(req);
 	req->length = p->framing == WEIR_CHUNKED ? -1 : (int64_t)p->left;
 	req->reading = req->length ? WEIR__READ_WAIT : WEIR__READ_WHOLE;
 	req->flags &= (uint16_t)~WEIR__READ_DUE;
@@ -204,9 +216,13 @@ static bool step_head(struct weir_req *req, char *data, size_t len, size_t *used
 	const uint16_t most = (uint16_t)req->server->opts.max_fields;
 	weir_slice piece;
 
-	if (!weir__req_is(req, WEIR__STARTED) && crowded(req->stream))
-		return false;
-	req->flags |= WEIR__STARTED;
+	if (!weir__req_is(req, WEIR__STARTED)) {
+		if (crowded(req->stream))
+			return false;
+		req->flags |= WEIR__STARTED;
+		if (req->server->opts.log)
+			weir__access_begin(req);
+	}
 	if (!weir__take_room(req, req->server->fields, most, len)) {
 		weir__stream_doom(req->stream, -ENOMEM);
 		return false;
@@ -287,6 +303,8 @@ static bool step_body(struct weir_req *req, char *data, size_t len, size_t *used
 		return false;
 	}
 	count_in(req, pieces.at - req->ready);
+	/* The rest is whose the connection becomes, if it is given away meanwhile. */
+	*used = pieces.at;
 	req->ready = (uint32_t)pieces.len;
 	req->flags &= (uint16_t) ~(WEIR__BEHIND | WEIR__AWAITED);
 	if (pieces.at < len)
@@ -423,10 +441,13 @@ static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 	req->flags &= (uint16_t) ~(WEIR__BEHIND | WEIR__ASKED);
 	if (left)
 		req->flags |= WEIR__BEHIND;
-	if (req->reading == WEIR__READ_HEAD && weir__conn_at_eof(stream) && !(fresh && left))
+	if (req->reading == WEIR__READ_HEAD && weir__conn_at_eof(stream) && !(fresh && left)) {
 		weir__req_part(req);
-	else if (takes_body(stream, req) && weir__conn_at_eof(stream) && !left)
+		if (weir__conn_over(stream))
+			return;
+	} else if (takes_body(stream, req) && weir__conn_at_eof(stream) && !left) {
 		weir_later(req->server->loop, &req->task);
+	}
 	/* Less than this is moved to the front of its chunk when that is full: what is read
 	   ahead never takes another. */
 	if (left >= WEIR__CHUNK / 2 && ahead(stream, req))
@@ -482,6 +503,29 @@ static void move_on(weir_stream *stream)
 
 /* ---- the application acts ----------------------------------------------- */
 
+/* Outside of callbacks the log cannot hear of it: nothing happens to it until the next turn. */
+static void put_off(struct weir_req *req)
+{
+	req->ops = NULL;
+	req->flags &= (uint16_t)~WEIR__READ_DUE;
+	if (req->reading == WEIR__READ_BODY)
+		req->reading = WEIR__READ_WAIT;
+	weir_later(req->server->loop, &req->task);
+}
+
+/* What was put off. */
+static void go_through(struct weir_req *req)
+{
+	weir_stream *stream = req->stream;
+
+	if (!stream) {
+		weir__req_over(req);
+		return;
+	}
+	conclude(req);
+	move_on(stream);
+}
+
 void weir__req_ended(struct weir_req *req)
 {
 	weir_stream *stream = req->stream;
@@ -490,12 +534,29 @@ void weir__req_ended(struct weir_req *req)
 	req->flags &= (uint16_t)~WEIR__IN_HAND;
 	if (weir__req_is(req, WEIR__BUSY))
 		return;
+	if (weir__access_due(req)) {
+		put_off(req);
+		return;
+	}
 	if (!stream) {
 		weir__req_free(req);
 		return;
 	}
 	conclude(req);
 	move_on(stream);
+}
+
+void weir__req_switched(struct weir_req *req, const weir_stream_ops *ops, void *arg)
+{
+	weir_stream *stream = req->stream;
+
+	/* The log is told when the stream is somebody else's, and asks for head and peer. */
+	if (weir__access_due(req))
+		weir__req_leave(req);
+	req->stream = NULL;
+	weir__conn_left(stream);
+	weir__stream_hand_over(stream, ops, arg);
+	weir__req_ended(req);
 }
 
 void weir__req_asks(struct weir_req *req)
@@ -521,6 +582,10 @@ void weir__req_settle(weir_task *task, void *arg)
 	if (weir__req_is(req, WEIR__ORPHAN)) {
 		req->flags &= (uint16_t)~WEIR__ORPHAN;
 		weir__req_gone(req, WEIR_ECLOSED);
+		return;
+	}
+	if (!weir__req_is(req, WEIR__IN_HAND) && weir__access_due(req)) {
+		go_through(req);
 		return;
 	}
 	if (!stream || weir__conn_over(stream) || !weir__req_is(req, WEIR__IN_HAND))
@@ -574,6 +639,8 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 	}
 	if (stream->source.bits & WEIR__CLOSED)
 		return len;
+	if (!weir__conn_is(stream))
+		return at;
 	if (!weir__conn_over(stream))
 		end_go(&go, stream, len - at);
 	if (stream->arg && !weir__req_keep_head(stream->arg))

@@ -9,13 +9,16 @@
  *
  * server.c makes and ends servers, conn.c is the machine of a connection, with
  * exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
- * application's questions, reply.c writes; admit.c counts connections.
+ * application's questions, reply.c writes, switch.c gives connections away,
+ * admit.c counts them.
  */
 #ifndef WEIR_HTTP_CONN_H
 #define WEIR_HTTP_CONN_H
 
 #include "core/stream.h"
 #include "http/emit.h"
+#include "http/forwarded.h"
+#include "http/index.h"
 #include "http/weir_http.h"
 
 enum {
@@ -73,12 +76,15 @@ struct weir_server {
 	struct weir__owner *owner; /* of its listeners and connections */
 	weir_server_opts opts;     /* with the defaults filled in */
 	weir_limits limits;
-	struct weir__pool pool; /* of exchanges */
+	struct weir__trust trust; /* opts.trusted, read */
+	struct weir__pool pool;   /* of exchanges */
 	struct weir__date date;
 	struct weir_req *reqs; /* all exchanges alive */
 	weir_field *fields;    /* opts.max_fields of them, for a head read in one call … */
 	weir_field *trailers;  /* … and for a trailer section */
-	char *spare;           /* the last block that fields of a reply were collected in */
+	const struct weir_req *indexed; /* whose fields are in the index; NULL: nobody's */
+	struct weir__index index;
+	char *spare; /* the last block that fields of a reply were collected in */
 	uint32_t spare_cap;
 	weir_timer grace;
 	int64_t grace_due;
@@ -101,8 +107,9 @@ struct weir_req {
 	const char *head;   /* the head's octets: where they were read, or in `kept` */
 	weir_field *fields; /* of the head: the server's, or in `kept` */
 	char *kept;         /* one block with the fields and octets of the head */
-	weir_field *parts;  /* the fields of a section that is not complete yet */
-	char *added;        /* fields of the reply to come, as text */
+	weir_field *parts;  /* the fields of a section that is not complete yet; at the end of
+			       the body, the trailers with their octets behind them */
+	char *added;        /* fields, or trailers, of the reply to come, as text */
 	weir_task task;
 	int64_t length;     /* Content-Length of the request; -1: chunked */
 	int64_t reply_left; /* WRITE_LENGTH: see there; DROP, LINGER: octets still dropped */
@@ -114,7 +121,7 @@ struct weir_req {
 	uint32_t ready; /* content in front of what is unread: parsed, not taken */
 	uint32_t peer;  /* after the stream has left: its peer */
 	uint16_t port;
-	uint16_t nfields, parts_cap;
+	uint16_t nfields, parts_cap, ntrailers;
 	uint16_t added_len, added_cap;
 	uint16_t flags;
 	uint8_t reading, writing;
@@ -123,6 +130,18 @@ struct weir_req {
 #if UINTPTR_MAX > 0xffffffff
 static_assert(sizeof(struct weir_req) <= 256, "ten thousand long polls");
 #endif
+
+/*
+ * What the log will hear of a request. In a server with a log it stands behind the
+ * exchange, in the same block; in others there is none.
+ */
+struct weir__note {
+	int64_t when;  /* wall clock, seconds */
+	int64_t began; /* the loop's ms */
+	int64_t sent;  /* octets of content */
+	int16_t status;
+	bool open; /* the log has not heard of it yet */
+};
 
 static inline bool weir__req_is(const struct weir_req *req, unsigned flags)
 {
@@ -137,6 +156,8 @@ extern const weir_stream_ops weir__http_ops;
 void weir__req_ended(struct weir_req *req);
 /* The application has changed what it wants of the body. */
 void weir__req_asks(struct weir_req *req);
+/* It has ended with a reply behind which the connection is the application's. */
+void weir__req_switched(struct weir_req *req, const weir_stream_ops *ops, void *arg);
 /* Calls ops->gone later, from the loop. */
 void weir__req_orphan(struct weir_req *req);
 /* Whether the connection can live on with what is unread of the body. */
@@ -151,10 +172,16 @@ static inline weir_server *weir__conn_server(const weir_stream *stream)
 	return weir__stream_owner_arg(stream);
 }
 
-/* Closed, or about to be: only the bits of the stream may be looked at. */
+/* False after weir_reply_switch: the stream is the application's. */
+static inline bool weir__conn_is(const weir_stream *stream)
+{
+	return stream->ops == &weir__http_ops;
+}
+
+/* Closed, about to be, or given away: only the bits of the stream may be looked at. */
 static inline bool weir__conn_over(const weir_stream *stream)
 {
-	return (stream->source.bits & (WEIR__CLOSED | WEIR__DOOMED)) != 0;
+	return (stream->source.bits & (WEIR__CLOSED | WEIR__DOOMED)) || !weir__conn_is(stream);
 }
 
 static inline bool weir__conn_at_eof(const weir_stream *stream)
@@ -187,6 +214,8 @@ void weir__req_strip(struct weir_req *req);
 void weir__req_drop_parts(struct weir_req *req);
 /* Has the head outlive the octets it was read from. False: no memory. */
 bool weir__req_keep_head(struct weir_req *req);
+/* Its fields are others from now on. */
+void weir__req_unindex(const struct weir_req *req);
 /* Takes the request away from its stream; it stays the application's. */
 void weir__req_leave(struct weir_req *req);
 /* The block is given back. */
@@ -224,8 +253,10 @@ bool weir__limit_taken(const weir_stream *stream, struct weir_req *req);
 
 /* ---- part.c: the end; from the loop only, but for the two named part ---- */
 
-/* The stream has left; tells the application that has the request in hand, or frees it. */
+/* The stream has left; tells the application that has the request in hand, or ends it. */
 void weir__req_gone(struct weir_req *req, int why);
+/* Nobody has use for it any more, but perhaps the log: gives the block back. */
+void weir__req_over(struct weir_req *req);
 /* The exchange has lost its stream, one way or the other. */
 void weir__req_lost(struct weir_req *req, int why);
 /* Ends the connection after a last reply. */
@@ -247,8 +278,36 @@ void weir__conn_part(weir_stream *stream);
 void weir__reply_continue(struct weir_req *req);
 /* A reply of the server's own: the text as its body. `allow` adds that field. 0 or < 0. */
 int weir__reply_own(struct weir_req *req, int status, const char *text, bool allow);
+/* The head of a reply that ends HTTP on the connection: 101, or 200 when protocol is NULL.
+   0, or < 0 with nothing sent of it. */
+int weir__reply_switching(struct weir_req *req, const char *protocol);
 /* Gives back what weir_reply_field collected. */
 void weir__reply_forget(struct weir_req *req);
+
+/* ---- access.c: the log ---- */
+
+/* Of a server with a log only. */
+static inline struct weir__note *weir__note(struct weir_req *req)
+{
+	return (struct weir__note *)(void *)(req + 1);
+}
+
+/* Whether the log is to hear of this request. */
+static inline bool weir__access_due(struct weir_req *req)
+{
+	return req->server->opts.log && weir__note(req)->open;
+}
+
+/* The first octet of a head is here / a reply has begun, with so much of its content / more
+   of that was written. Of a server with a log only. */
+void weir__access_begin(struct weir_req *req);
+void weir__access_reply(struct weir_req *req, int status, size_t len);
+void weir__access_sent(struct weir_req *req, size_t len);
+/*
+ * Tells the log of it, if that is due; from the loop only. False: the application
+ * has freed the server meanwhile; connection and exchange are gone.
+ */
+bool weir__access_tell(struct weir_req *req, bool kept);
 
 /* ---- server.c ---- */
 

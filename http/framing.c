@@ -9,11 +9,21 @@
  */
 #include "http/head.h"
 #include "http/parse.h"
-#include "http/scan.h"
+#include "http/octets.h"
+
+/* A registered name or IPv4 address, and perhaps a port: nearly all are. */
+static bool is_plain_host(const uint8_t *value, uint32_t len)
+{
+	uint32_t at = weir__run(value, 0, len, WEIR__REG_NAME);
+
+	if (at > 0 && at < len && value[at] == ':')
+		at = weir__run(value, at + 1, len, WEIR__DIGIT);
+	return at == len;
+}
 
 static void note_host(weir_parser *p, const uint8_t *value, uint32_t len)
 {
-	if (p->seen & WEIR__HOST || !weir__is_host(value, len))
+	if (p->seen & WEIR__HOST || !(is_plain_host(value, len) || weir__is_host(value, len)))
 		p->seen |= WEIR__HOST_BAD;
 	p->seen |= WEIR__HOST;
 }
@@ -52,7 +62,7 @@ static uint32_t skip_blank(const uint8_t *value, uint32_t at, uint32_t len)
 static uint32_t word_end(const uint8_t *value, uint32_t at, uint32_t len)
 {
 	if (at == len || value[at] != '"')
-		return weir__scan_token(value, at, len);
+		return weir__run(value, at, len, WEIR__TOKEN);
 	for (uint32_t i = at + 1; i < len; i++) {
 		if (value[i] == '"')
 			return i + 1;
@@ -72,7 +82,7 @@ static uint32_t parameters_end(const uint8_t *value, uint32_t at, uint32_t len)
 		if (semicolon == len || value[semicolon] != ';')
 			return at;
 		word = skip_blank(value, semicolon + 1, len);
-		at = weir__scan_token(value, word, len);
+		at = weir__run(value, word, len, WEIR__TOKEN);
 		if (at == word)
 			return 0;
 		at = skip_blank(value, at, len);
@@ -88,7 +98,7 @@ static uint32_t parameters_end(const uint8_t *value, uint32_t at, uint32_t len)
 /* One coding of the list from `at` on; returns where it ends, or 0 if it is malformed. */
 static uint32_t note_coding(weir_parser *p, const uint8_t *value, uint32_t at, uint32_t len)
 {
-	const uint32_t name_end = weir__scan_token(value, at, len);
+	const uint32_t name_end = weir__run(value, at, len, WEIR__TOKEN);
 	const uint32_t end = name_end == at ? 0 : parameters_end(value, name_end, len);
 	const bool chunked = name_end - at == 7 && weir__same(value + at, "chunked", 7);
 
@@ -123,20 +133,27 @@ static void note_codings(weir_parser *p, const uint8_t *value, uint32_t len)
 	}
 }
 
+/* What one option of Connection says; 0: something that does not matter here. */
+static unsigned connection_option(const uint8_t *octets, uint32_t len)
+{
+	if (len == 10 && weir__same(octets, "keep-alive", 10))
+		return WEIR__KEEP_ALIVE;
+	if (len == 5 && weir__same(octets, "close", 5))
+		return WEIR__CLOSE;
+	if (len == 7 && weir__same(octets, "upgrade", 7))
+		return WEIR__NAMES_UPGRADE;
+	return 0;
+}
+
 static void note_connection(weir_parser *p, const uint8_t *data, weir_slice list)
 {
+	/* Mostly the list is one option. */
+	const unsigned only = connection_option(data + list.at, list.len);
 	weir_slice item;
 
-	while (weir__list_next(data, &list, &item)) {
-		const uint8_t *octets = data + item.at;
-
-		if (item.len == 5 && weir__same(octets, "close", 5))
-			p->seen |= WEIR__CLOSE;
-		else if (item.len == 10 && weir__same(octets, "keep-alive", 10))
-			p->seen |= WEIR__KEEP_ALIVE;
-		else if (item.len == 7 && weir__same(octets, "upgrade", 7))
-			p->seen |= WEIR__NAMES_UPGRADE;
-	}
+	p->seen |= (uint16_t)only;
+	while (!only && weir__list_next(data, &list, &item))
+		p->seen |= (uint16_t)connection_option(data + item.at, item.len);
 }
 
 static void note_expect(weir_parser *p, const uint8_t *value, uint32_t len)
@@ -180,27 +197,32 @@ void weir__note_field(weir_parser *p, const uint8_t *data, const weir_field *fie
 	}
 }
 
+/* ---- judging ------------------------------------------------------------ */
+
+static bool lives_on(const weir_parser *p)
+{
+	return !(p->seen & WEIR__CLOSE) && (p->minor == 1 || p->seen & WEIR__KEEP_ALIVE);
+}
+
 /* RFC 9112 9.3, and the two offers that only 1.1 can make. */
-static uint8_t head_flags(const weir_parser *p)
+static unsigned request_flags(const weir_parser *p)
 {
 	const unsigned upgrade = WEIR__NAMES_UPGRADE | WEIR__HAS_UPGRADE;
 	unsigned flags = p->flags & WEIR_ABSOLUTE;
 
-	if (!(p->seen & WEIR__CLOSE) && (p->minor == 1 || p->seen & WEIR__KEEP_ALIVE))
+	if (lives_on(p))
 		flags |= WEIR_KEEP;
 	if (p->minor == 1 && (p->seen & upgrade) == upgrade)
 		flags |= WEIR_UPGRADE;
 	if (p->minor == 1 && p->seen & WEIR__CONTINUE &&
 	    (p->framing == WEIR_CHUNKED || (p->framing == WEIR_LENGTH && p->left > 0)))
 		flags |= WEIR_EXPECT_CONTINUE;
-	return (uint8_t)flags;
+	return flags;
 }
 
-/* The first reason to refuse the head; 413 comes last: it is no fault of the syntax. */
-static weir_refusal fault_of_head(const weir_parser *p)
+/* What two recipients could understand differently; 413 comes last: it is no fault of the syntax. */
+static weir_refusal fault_of_framing(const weir_parser *p)
 {
-	if (p->seen & WEIR__HOST_BAD || (p->minor == 1 && !(p->seen & WEIR__HOST)))
-		return WEIR_BAD_HOST;
 	if (p->seen & WEIR__LENGTH_BAD)
 		return WEIR_BAD_LENGTH;
 	if (p->seen & WEIR__CODED) {
@@ -211,32 +233,88 @@ static weir_refusal fault_of_head(const weir_parser *p)
 		if (p->seen & WEIR__CODED_MORE)
 			return WEIR_BAD_CODING_UNKNOWN;
 	}
-	if (p->minor == 1 && p->seen & WEIR__EXPECT_BAD)
+	if (p->minor == 1 && p->seen & WEIR__EXPECT_BAD && !weir__is_response(p))
 		return WEIR_BAD_EXPECT;
-	if (p->left > p->room)
-		return WEIR_BIG_BODY;
+	return p->left > p->room ? WEIR_BIG_BODY : WEIR_OK;
+}
+
+static void set_framing(weir_parser *p, weir_framing framing, enum weir__parse_state state)
+{
+	p->framing = (uint8_t)framing;
+	p->state = (uint8_t)state;
+}
+
+/* RFC 9112 6.3, but for the responses that never have a body; `otherwise`: no field says. */
+static void find_end(weir_parser *p, weir_framing otherwise, enum weir__parse_state state)
+{
+	if (p->seen & WEIR__CODED)
+		set_framing(p, WEIR_CHUNKED, WEIR__CHUNK_LINE);
+	else if (p->seen & WEIR__LENGTH)
+		set_framing(p, WEIR_LENGTH, p->left ? WEIR__LENGTH_DATA : WEIR__FINISHED);
+	else
+		set_framing(p, otherwise, state);
+}
+
+static weir_refusal judge_request(weir_parser *p)
+{
+	const unsigned usual = WEIR__HOST | WEIR__CLOSE | WEIR__KEEP_ALIVE | WEIR__NAMES_UPGRADE;
+	weir_refusal why = WEIR_OK;
+
+	if (!(p->seen & ~usual) && p->seen & WEIR__HOST) {
+		set_framing(p, WEIR_NO_BODY, WEIR__FINISHED);
+		if (lives_on(p))
+			p->flags |= WEIR_KEEP;
+		return WEIR_OK;
+	}
+	if (p->seen & WEIR__HOST_BAD || (p->minor == 1 && !(p->seen & WEIR__HOST)))
+		why = WEIR_BAD_HOST;
+	if (why == WEIR_OK)
+		why = fault_of_framing(p);
+	if (why != WEIR_OK)
+		return why;
+	find_end(p, WEIR_NO_BODY, WEIR__FINISHED);
+	p->flags = (uint8_t)request_flags(p);
+	return WEIR_OK;
+}
+
+/* After these the connection speaks another protocol, or carries other people's octets. */
+static bool opens_tunnel(const weir_parser *p)
+{
+	return p->status == 101 ||
+	       (p->answers == WEIR_CONNECT && p->status >= 200 && p->status < 300);
+}
+
+/* These end with their head, whatever their fields say (RFC 9112 6.3, 1 and 2). */
+static bool is_bodyless(const weir_parser *p)
+{
+	return p->status < 200 || p->status == 204 || p->status == 304 || p->answers == WEIR_HEAD ||
+	       opens_tunnel(p);
+}
+
+static weir_refusal judge_response(weir_parser *p)
+{
+	const bool tunnel = opens_tunnel(p), final = tunnel || p->status >= 200;
+	const bool bodyless = is_bodyless(p);
+	const weir_refusal why = bodyless ? WEIR_OK : fault_of_framing(p);
+
+	if (why != WEIR_OK)
+		return why;
+	if (bodyless)
+		set_framing(p, WEIR_NO_BODY, WEIR__FINISHED);
+	else
+		find_end(p, WEIR_UNTIL_CLOSE, WEIR__UNTIL_CLOSE);
+	p->flags = tunnel ? WEIR_TUNNEL : 0;
+	/* An interim response is not the last word on the connection. */
+	if (!final || (!tunnel && p->framing != WEIR_UNTIL_CLOSE && lives_on(p)))
+		p->flags = WEIR_KEEP;
+	if (final)
+		p->answers = WEIR_METHOD_OTHER;
 	return WEIR_OK;
 }
 
 weir_refusal weir__judge_head(weir_parser *p)
 {
-	weir_refusal why;
-
 	p->room = p->limits->body ? p->limits->body : (uint64_t)INT64_MAX;
-	why = fault_of_head(p);
-	if (why != WEIR_OK)
-		return why;
-	if (p->seen & WEIR__CODED) {
-		p->framing = WEIR_CHUNKED;
-		p->state = WEIR__CHUNK_LINE;
-	} else if (p->seen & WEIR__LENGTH) {
-		p->framing = WEIR_LENGTH;
-		p->state = p->left ? WEIR__LENGTH_DATA : WEIR__FINISHED;
-	} else {
-		p->framing = WEIR_NO_BODY;
-		p->state = WEIR__FINISHED;
-	}
-	p->flags = head_flags(p);
 	p->spent = 0;
-	return WEIR_OK;
+	return weir__is_response(p) ? judge_response(p) : judge_request(p);
 }

@@ -3,373 +3,219 @@
  *
  * The head is read line by line and looked at once:
  *
- *   EMPTY_LINES -> METHOD -> TARGET_PART -> VERSION -> FIELD_LINE -> (end of head)
- *                                                       |      ^
- *                                      FIELD_NAME -> FIELD_BLANK -> FIELD_VALUE
+ *   requests    EMPTY_LINES -> METHOD -> TARGET_PART -> VERSION ─┐
+ *   responses                             STATUS -> REASON ──────┤
+ *                                                                v
+ *                                          ┌──────────────> FIELD_LINE -> (end of head)
+ *                                          │                     v
+ *                                    FIELD_VALUE <- FIELD_BLANK <- FIELD_NAME
  *
  * When octets run out, the state and the offset of the next octet are kept, and
  * the tokens found so far are already where the caller finds them at the end:
- * target.at stands for the beginning of the method, then of the target; the
- * field in progress is fields[nfields]. A CR is not passed before the octet
- * behind it is there. So every octet is judged when it comes, whatever came
- * with it, and a refusal depends on the octets alone, not on how they were cut.
+ * target.at stands for the beginning of the method, then of the target (or of
+ * the reason); the field in progress is fields[nfields]. A CR is not passed
+ * before the octet behind it is there. So every octet is judged when it comes,
+ * whatever came with it, and a refusal depends on the octets alone, not on how
+ * they were cut.
  *
  * The limit of the head is the end of what is looked at: if octets run out at
  * the limit and there is one more, that is the octet which passes it.
  */
-#include "http/parse.h"
-#include "http/scan.h"
+#include <string.h>
 
-enum { MOST_EMPTY_LINES = 4 };
+#include "http/octets.h"
+#include "http/parse.h"
+#include "http/word.h"
 
 static const weir_limits no_limits;
 
-void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fields,
-                      uint16_t max_fields)
+static void init(weir_parser *p, const weir_limits *limits, weir_field *fields, uint16_t max_fields,
+                 enum weir__parse_state first)
 {
 	*p = (weir_parser){
 		.limits = limits ? limits : &no_limits,
 		.fields = fields,
 		.max_fields = max_fields,
+		.state = (uint8_t)first,
+		.first = (uint8_t)first,
 	};
 }
 
-/* What is wrong with an octet that cannot stand here, unless it is wrong anywhere. */
-static weir_refusal fault(uint8_t octet, weir_refusal here)
+void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fields,
+                      uint16_t max_fields)
 {
-	if (octet == '\n')
-		return WEIR_BAD_LINE_END;
-	if ((octet < 0x20 && octet != '\t' && octet != '\r') || octet == 0x7f)
-		return WEIR_BAD_OCTET;
-	return here;
+	init(p, limits, fields, max_fields, WEIR__EMPTY_LINES);
 }
 
-static weir_event stall(weir_parser *p, enum weir__parse_state state, uint32_t pos)
+void weir_parser_init_response(weir_parser *p, const weir_limits *limits, weir_field *fields,
+                               uint16_t max_fields)
 {
-	p->state = (uint8_t)state;
-	p->pos = pos;
-	return WEIR_MORE;
+	init(p, limits, fields, max_fields, WEIR__STATUS);
 }
 
-/* ---- the request line ---- */
-
-static weir_method method_if(const uint8_t *octets, const char *name, size_t len,
-                             weir_method method)
+void weir_parser_answers(weir_parser *p, weir_method method)
 {
-	return memcmp(octets, name, len) ? WEIR_METHOD_OTHER : method;
+	p->answers = (uint8_t)method;
 }
 
-/* By length and first octet; that leaves one name to compare with. */
-weir_method weir__method(const uint8_t *octets, uint32_t len)
+/* ---- the head, whole and usual ------------------------------------------ */
+
+/*
+ * Nearly every request has come whole, and there is nothing unusual to it. Such a
+ * one is read here. What is cut, seldom or wrong is left to startline.c and
+ * fields.c, which read it part by part, and refuse what must be refused.
+ */
+
+/* The octets of a method that begins the line; 0: not one that a SP ends. */
+static uint32_t whole_method(weir_parser *p, const uint8_t *data, uint32_t end)
 {
-	switch (len) {
-	case 3:
-		if (octets[0] == 'G')
-			return method_if(octets, "GET", 3, WEIR_GET);
-		return method_if(octets, "PUT", 3, WEIR_PUT);
-	case 4:
-		if (octets[0] == 'P')
-			return method_if(octets, "POST", 4, WEIR_POST);
-		return method_if(octets, "HEAD", 4, WEIR_HEAD);
-	case 5:
-		if (octets[0] == 'P')
-			return method_if(octets, "PATCH", 5, WEIR_PATCH);
-		return method_if(octets, "TRACE", 5, WEIR_TRACE);
-	case 6:
-		return method_if(octets, "DELETE", 6, WEIR_DELETE);
-	case 7:
-		if (octets[0] == 'O')
-			return method_if(octets, "OPTIONS", 7, WEIR_OPTIONS);
-		return method_if(octets, "CONNECT", 7, WEIR_CONNECT);
-	default:
-		return WEIR_METHOD_OTHER;
+	uint32_t len = 3;
+
+	if (!memcmp(data, "GET ", 4)) {
+		p->method = WEIR_GET;
+		return len;
 	}
+	len = weir__run(data, 0, end, WEIR__TOKEN);
+	if (len > UINT16_MAX || len == end || data[len] != ' ')
+		return 0;
+	p->method = (uint8_t)weir__method(data, len);
+	return len;
+}
+
+/* The end of the request line; 0: not a usual one. */
+static uint32_t whole_request_line(weir_parser *p, const uint8_t *data, uint32_t end)
+{
+	/* "HTTP/1.1" as a word is this, and "HTTP/1.0" without the last 1. */
+	const uint64_t http_1_1 = weir__word((const uint8_t *)"HTTP/1.1"), one = UINT64_C(1) << 56;
+	const uint32_t most = weir__limit(p->limits->target, WEIR__DEFAULT_TARGET);
+	const uint32_t method = end < 16 ? 0 : whole_method(p, data, end), begin = method + 1;
+	uint64_t version;
+	uint32_t at;
+
+	if (method == 0)
+		return 0;
+	at = weir__target_end(data, begin, end);
+	if (at == begin || at - begin > most || end - at < 11 || data[at] != ' ')
+		return 0;
+	version = weir__word(data + at + 1);
+	if ((version | one) != http_1_1 || memcmp(data + at + 9, "\r\n", 2) != 0)
+		return 0;
+	p->minor = (version & one) != 0;
+	p->method_len = (uint16_t)method;
+	p->target = (weir_slice){begin, at - begin};
+	if ((data[begin] != '/' || p->method == WEIR_CONNECT) &&
+	    weir__judge_target(p, data) != WEIR_OK)
+		return 0;
+	return at + 11;
 }
 
 /*
- * The parts of the request line. Each begins at *pos and returns WEIR_DONE with
- * *pos behind it, or saves where it stopped.
+ * Takes the field line that begins at `begin`, whose name ends at `colon` and
+ * whose CR should be at `cr`, with an octet behind it. False: it is not a usual one.
  */
-
-/* Steps over CRLFs; the fifth is refused at its CR. */
-static weir_event empty_lines(weir_parser *p, const uint8_t *data, uint32_t *pos, uint32_t end)
+static inline bool take_line(weir_parser *p, const uint8_t *data, weir_field *f, uint32_t begin,
+                             uint32_t colon, uint32_t cr)
 {
-	while (*pos < end && data[*pos] == '\r') {
-		if (*pos == 2 * MOST_EMPTY_LINES)
-			return weir__refuse(p, WEIR_BAD_EMPTY_LINES);
-		if (end - *pos < 2)
-			break;
-		if (data[*pos + 1] != '\n')
-			return weir__refuse(p, WEIR_BAD_LINE_END);
-		*pos += 2;
-	}
-	if (*pos == end || data[*pos] == '\r')
-		return stall(p, WEIR__EMPTY_LINES, *pos);
-	p->target.at = *pos;
-	return WEIR_DONE;
-}
+	uint32_t at = colon + 1, end = cr;
 
-static weir_event method_part(weir_parser *p, const uint8_t *data, uint32_t *pos, uint32_t end)
-{
-	const uint32_t at = weir__scan_few(data, *pos, end, WEIR__TOKEN);
-	const uint32_t len = at - p->target.at;
-
-	if (len > UINT16_MAX)
-		return weir__refuse(p, WEIR_BIG_HEAD);
-	if (at == end)
-		return stall(p, WEIR__METHOD, at);
-	if (data[at] == '\r' || (data[at] == ' ' && len == 0))
-		return weir__refuse(p, WEIR_BAD_REQUEST_LINE);
-	if (data[at] != ' ')
-		return weir__refuse(p, fault(data[at], WEIR_BAD_METHOD));
-	p->method_len = (uint16_t)len;
-	p->method = (uint8_t)weir__method(data + p->target.at, len);
-	p->target.at = *pos = at + 1;
-	return WEIR_DONE;
-}
-
-static weir_event target_part(weir_parser *p, const uint8_t *data, uint32_t *pos, uint32_t end)
-{
-	const uint32_t begin = p->target.at;
-	const uint32_t most = weir__limit(p->limits->target, WEIR__DEFAULT_TARGET);
-	const uint32_t at = weir__scan_target(data, *pos, end - begin > most ? begin + most : end);
-
-	if (at == end)
-		return stall(p, WEIR__TARGET_PART, at);
-	if (data[at] == '\r' || (data[at] == ' ' && at == begin))
-		return weir__refuse(p, WEIR_BAD_REQUEST_LINE);
-	if (weir__is(data[at], WEIR__TARGET))
-		return weir__refuse(p, WEIR_BIG_TARGET);
-	if (data[at] != ' ')
-		return weir__refuse(p, fault(data[at], WEIR_BAD_TARGET));
-	p->target.len = at - begin;
-	*pos = at + 1;
-	return WEIR_DONE;
-}
-
-/* Walks "HTTP/D.D" CRLF octet by octet as far as it has come. */
-static weir_refusal check_version(const uint8_t *octets, uint32_t len)
-{
-	static const char form[] = "HTTP/0.0\r\n";
-
-	for (uint32_t i = 0; i < len && i < sizeof form - 1; i++) {
-		if (form[i] == '0' ? octets[i] >= '0' && octets[i] <= '9'
-		                   : octets[i] == (uint8_t)form[i])
-			continue;
-		if (i == 9)
-			return WEIR_BAD_LINE_END;
-		if (i == 8 && octets[i] == ' ')
-			return WEIR_BAD_REQUEST_LINE;
-		return fault(octets[i], WEIR_BAD_VERSION);
-	}
-	return WEIR_OK;
-}
-
-/* The last part of the request line; at its end the line is judged as a whole. */
-static weir_event version_part(weir_parser *p, const uint8_t *data, uint32_t *pos, uint32_t end)
-{
-	const uint8_t *octets = data + *pos;
-	const uint32_t len = end - *pos;
-	weir_refusal why;
-
-	p->minor = 1;
-	if (len < 10 || memcmp(octets, "HTTP/1.1\r\n", 10) != 0) {
-		why = check_version(octets, len);
-		if (why != WEIR_OK)
-			return weir__refuse(p, why);
-		if (len < 10)
-			return stall(p, WEIR__VERSION, *pos);
-		if (octets[5] != '1')
-			return weir__refuse(p, WEIR_BAD_MAJOR);
-		p->minor = octets[7] != '0';
-	}
-	why = weir__judge_target(p, data);
-	if (why != WEIR_OK)
-		return weir__refuse(p, why);
-	*pos += 10;
-	return WEIR_DONE;
-}
-
-/* ---- field lines ---- */
-
-static const char *forbidden_trailer(uint32_t len)
-{
-	/* By length, since names of one length share a string: those that frame,
-	 * route, authenticate, modify the request or describe the content
-	 * (RFC 9110 6.5.1). A colon ends each. */
-	static const char *const names[] = {
-		[2] = "te:",
-		[3] = "age:",
-		[4] = "host:date:vary:",
-		[5] = "range:",
-		[6] = "cookie:expect:pragma:",
-		[7] = "trailer:upgrade:expires:warning:",
-		[8] = "if-match:if-range:location:",
-		[10] = "connection:keep-alive:set-cookie:",
-		[11] = "retry-after:",
-		[12] = "content-type:max-forwards:",
-		[13] = "authorization:cache-control:content-range:if-none-match:",
-		[14] = "content-length:",
-		[16] = "content-encoding:proxy-connection:www-authenticate:",
-		[17] = "transfer-encoding:if-modified-since:",
-		[18] = "proxy-authenticate:",
-		[19] = "proxy-authorization:if-unmodified-since:",
-	};
-
-	return len < sizeof names / sizeof *names ? names[len] : NULL;
-}
-
-static bool may_be_trailer(const uint8_t *name, uint32_t len)
-{
-	const char *bad = forbidden_trailer(len);
-
-	for (; bad && *bad; bad += len + 1) {
-		uint32_t i = 0;
-
-		while (i < len && (name[i] | 0x20) == (uint8_t)bad[i])
-			i++;
-		if (i == len)
-			return false;
-	}
+	if (data[colon] != ':' || colon == begin || memcmp(data + cr, "\r\n", 2) != 0)
+		return false;
+	f->name.at = begin;
+	f->name.len = colon - begin;
+	/* Of blanks, and the CR, mostly none is left there or here. */
+	at += data[at] == ' ';
+	while (data[at] <= ' ' && at < end)
+		at++;
+	f->value.at = at;
+	while (data[end - 1] <= ' ' && at < end)
+		end--;
+	f->value.len = end - at;
+	if (weir__may_frame(data + begin, colon - begin))
+		weir__note_field(p, data, f);
 	return true;
 }
 
-/* Length and first letter tell nearly all names from the six that weir__note_field hears. */
-static bool may_frame(const uint8_t *name, uint32_t len)
+/* What was taken ends at `begin`. True: the head does, with an empty line there. */
+static bool lines_taken(weir_parser *p, const weir_field *f, const uint8_t *data, uint32_t begin,
+                        uint32_t end)
 {
-	static const uint8_t first[] = {
-		[4] = 'h', [6] = 'e', [7] = 'u', [10] = 'c', [14] = 'c', [17] = 't'};
-
-	return len < sizeof first && (name[0] | 0x20) == first[len];
+	p->nfields = (uint16_t)(f - p->fields);
+	p->spent = p->nfields;
+	p->pos = begin;
+	return end - begin >= 2 && memcmp(data + begin, "\r\n", 2) == 0;
 }
 
-/* A line is complete: trims the value, and lists the field or passes over it. */
-static void take_field(weir_parser *p, const uint8_t *data, weir_field *f, uint32_t end)
+/* Takes the lines of a short rest of a head, which is not worth a pass. */
+static bool few_lines(weir_parser *p, const uint8_t *data, uint32_t end, uint32_t most)
 {
-	while (end > f->value.at && (data[end - 1] == ' ' || data[end - 1] == '\t'))
-		end--;
-	f->value.len = end - f->value.at;
-	if (p->seen & WEIR__TRAILER) {
-		if (!may_be_trailer(data + f->name.at, f->name.len))
-			return;
-	} else if (may_frame(data + f->name.at, f->name.len)) {
-		weir__note_field(p, data, f);
+	weir_field *f = p->fields, *const last = f + most;
+	uint32_t begin = p->pos;
+
+	while (f < last && begin < end && data[begin] != '\r') {
+		const uint32_t colon = weir__token_end(data, begin, end);
+		const uint32_t cr = colon < end ? weir__value_end(data, colon + 1, end) : end;
+
+		if (end - cr < 2 || !take_line(p, data, f, begin, colon, cr))
+			break;
+		begin = cr + 2;
+		f++;
 	}
-	p->nfields++;
+	return lines_taken(p, f, data, begin, end);
 }
 
-/* A line begins with this octet, which begins no name. */
-static weir_refusal line_fault(uint8_t octet)
-{
-	if (octet == ' ' || octet == '\t')
-		return WEIR_BAD_FOLDING;
-	return fault(octet, WEIR_BAD_FIELD_NAME);
-}
+/* The marks of values, taken one after the other. */
+struct walk {
+	const weir__marks *marks; /* of the block */
+	uint64_t bits;            /* those left of it */
+	uint32_t at;              /* where it begins */
+};
 
-/* A name is followed by this octet, which is no colon. */
-static weir_refusal name_fault(uint8_t octet)
+/* There is always another: the window has marks at its end. */
+static inline uint32_t walk_on(struct walk *walk)
 {
-	return fault(octet, octet == '\r' ? WEIR_BAD_FIELD_LINE : WEIR_BAD_FIELD_NAME);
-}
+	uint32_t mark;
 
-weir_event weir__field_lines(weir_parser *p, const uint8_t *data, uint32_t end, uint32_t most)
-{
-	const weir_refusal too_many = p->seen & WEIR__TRAILER ? WEIR_BIG_TRAILERS : WEIR_BIG_FIELDS;
-	unsigned state = p->state;
-	uint32_t pos = p->pos;
-	weir_field *f = state == WEIR__FIELD_LINE ? NULL : p->fields + p->nfields;
-
-	for (;;) {
-		if (state == WEIR__FIELD_LINE) {
-			if (pos == end)
-				return stall(p, WEIR__FIELD_LINE, pos);
-			if (data[pos] == '\r')
-				break;
-			if (!weir__is(data[pos], WEIR__TOKEN))
-				return weir__refuse(p, line_fault(data[pos]));
-			if (p->spent == most)
-				return weir__refuse(p, too_many);
-			p->spent++;
-			f = p->fields + p->nfields;
-			f->name.at = pos;
-			state = WEIR__FIELD_NAME;
-		}
-		if (state == WEIR__FIELD_NAME) {
-			pos = weir__scan_token(data, pos, end);
-			if (pos == end)
-				return stall(p, WEIR__FIELD_NAME, pos);
-			if (data[pos] != ':')
-				return weir__refuse(p, name_fault(data[pos]));
-			f->name.len = pos++ - f->name.at;
-			state = WEIR__FIELD_BLANK;
-		}
-		if (state == WEIR__FIELD_BLANK) {
-			while (pos < end && (data[pos] == ' ' || data[pos] == '\t'))
-				pos++;
-			if (pos == end)
-				return stall(p, WEIR__FIELD_BLANK, pos);
-			f->value.at = pos;
-		}
-		pos = weir__scan_value(data, pos, end);
-		if (pos == end || (data[pos] == '\r' && end - pos < 2))
-			return stall(p, WEIR__FIELD_VALUE, pos);
-		if (data[pos] != '\r')
-			return weir__refuse(p, fault(data[pos], WEIR_BAD_OCTET));
-		if (data[pos + 1] != '\n')
-			return weir__refuse(p, WEIR_BAD_LINE_END);
-		take_field(p, data, f, pos);
-		pos += 2;
-		state = WEIR__FIELD_LINE;
+	while (!walk->bits) {
+		walk->bits = (*++walk->marks)[WEIR__VALUE_ENDS];
+		walk->at += WEIR__BLOCK;
 	}
-	if (end - pos < 2)
-		return stall(p, WEIR__FIELD_LINE, pos);
-	if (data[pos + 1] != '\n')
-		return weir__refuse(p, WEIR_BAD_LINE_END);
-	p->pos = pos + 2;
-	return WEIR_DONE;
+	mark = walk->at + weir__lowest(walk->bits);
+	walk->bits &= walk->bits - 1;
+	return mark;
 }
 
-/* ---- the head ---- */
+/*
+ * Takes lines of a window that begins with the first. The marks of values then
+ * come in pairs, CR and LF, so that a line is found without waiting for what is
+ * done with the one before it: where its name ends, the processor finds out
+ * meanwhile.
+ */
+static bool marked_lines(weir_parser *p, const struct weir__window *w, uint32_t most)
+{
+	weir_field *f = p->fields, *const last = f + most;
+	struct walk walk = {w->marks, w->marks[0][WEIR__VALUE_ENDS], w->from};
+	uint32_t begin = w->from;
+
+	while (f < last) {
+		const uint32_t cr = walk_on(&walk);
+
+		if (cr == begin || cr + 2 > w->stop ||
+		    !take_line(p, w->data, f, begin, weir__name_end(w, begin), cr))
+			break;
+		walk_on(&walk);
+		begin = cr + 2;
+		f++;
+	}
+	return lines_taken(p, f, w->data, begin, w->stop);
+}
+
+/* ---- the head ----------------------------------------------------------- */
 
 static uint32_t most_fields(const weir_parser *p)
 {
 	const uint32_t most = weir__limit(p->limits->fields, WEIR__DEFAULT_FIELDS);
 
 	return most < p->max_fields ? most : p->max_fields;
-}
-
-/* Each part falls through to the next: on the usual path all is there. */
-static weir_event head_parts(weir_parser *p, const uint8_t *data, uint32_t end)
-{
-	uint32_t pos = p->pos;
-	weir_event event = WEIR_DONE;
-
-	switch (p->state) {
-	case WEIR__EMPTY_LINES:
-		event = empty_lines(p, data, &pos, end);
-		if (event != WEIR_DONE)
-			break;
-		/* fall through */
-	case WEIR__METHOD:
-		event = method_part(p, data, &pos, end);
-		if (event != WEIR_DONE)
-			break;
-		/* fall through */
-	case WEIR__TARGET_PART:
-		event = target_part(p, data, &pos, end);
-		if (event != WEIR_DONE)
-			break;
-		/* fall through */
-	case WEIR__VERSION:
-		event = version_part(p, data, &pos, end);
-		if (event != WEIR_DONE)
-			break;
-		stall(p, WEIR__FIELD_LINE, pos);
-		/* fall through */
-	default:
-		event = weir__field_lines(p, data, end, most_fields(p));
-	}
-	return event;
 }
 
 /* The next message begins: forget the last one, keep what belongs to the caller. */
@@ -383,28 +229,75 @@ static void begin(weir_parser *p)
 	p->framing = WEIR_NO_BODY;
 }
 
-static weir_event parse_head(weir_parser *p, const uint8_t *data, size_t len, size_t *used)
+static bool at_beginning(const weir_parser *p)
 {
-	const uint32_t most = weir__limit(p->limits->head, WEIR__DEFAULT_HEAD);
-	weir_event event;
-	weir_refusal why;
+	return p->state == p->first && p->pos == 0;
+}
 
-	if (len == 0)
-		return WEIR_MORE;
-	if (p->state == WEIR__EMPTY_LINES && p->pos == 0)
-		begin(p);
-	event = head_parts(p, data, len < most ? (uint32_t)len : most);
-	if (event == WEIR_MORE && len > most)
-		return weir__refuse(p, WEIR_BIG_HEAD);
+/* From the first octet of a request on. True: its head is whole and usual. */
+static bool whole_head(weir_parser *p, const uint8_t *data, uint32_t end)
+{
+	struct weir__window w;
+
+	p->pos = whole_request_line(p, data, end);
+	if (p->pos == 0)
+		return false;
+	p->state = WEIR__FIELD_LINE;
+	if (end - p->pos < WEIR__BLOCK)
+		return few_lines(p, data, end, most_fields(p));
+	weir__look(&w, data, p->pos, end);
+	return marked_lines(p, &w, most_fields(p));
+}
+
+/* From wherever it was left. */
+static weir_event any_head(weir_parser *p, const uint8_t *data, uint32_t end)
+{
+	struct weir__window w;
+	weir_event event = WEIR_DONE;
+
+	if (p->state < WEIR__FIELD_LINE)
+		event = weir__is_response(p) ? weir__status_line(p, data, end)
+		                             : weir__request_line(p, data, end);
 	if (event != WEIR_DONE)
 		return event;
-	why = weir__judge_head(p);
+	weir__look(&w, data, p->pos, end);
+	return weir__field_lines(p, &w, most_fields(p));
+}
+
+/* All lines of the head are read, up to p->pos. */
+static weir_event judge(weir_parser *p, size_t *used)
+{
+	const weir_refusal why = weir__judge_head(p);
+
 	if (why != WEIR_OK)
 		return weir__refuse(p, why);
 	*used = p->pos;
 	p->pos = 0;
 	return WEIR_HEAD_END;
 }
+
+static weir_event parse_head(weir_parser *p, const uint8_t *data, size_t len, size_t *used)
+{
+	const uint32_t most = weir__limit(p->limits->head, WEIR__DEFAULT_HEAD);
+	const uint32_t end = len < most ? (uint32_t)len : most;
+	weir_event event;
+
+	if (len == 0)
+		return WEIR_MORE;
+	if (at_beginning(p)) {
+		begin(p);
+		if (!weir__is_response(p) && whole_head(p, data, end)) {
+			p->pos += 2;
+			return judge(p, used);
+		}
+	}
+	event = any_head(p, data, end);
+	if (event == WEIR_MORE && len > most)
+		return weir__refuse(p, WEIR_BIG_HEAD);
+	return event == WEIR_DONE ? judge(p, used) : event;
+}
+
+/* ---- events ------------------------------------------------------------- */
 
 static bool in_head(const weir_parser *p)
 {
@@ -416,9 +309,23 @@ static bool in_head(const weir_parser *p)
 weir_event weir_parse(weir_parser *p, const void *data, size_t len, size_t *used, weir_slice *piece)
 {
 	*used = 0;
+	if (p->state == WEIR__FINISHED)
+		return weir__done(p);
 	if (p->state == WEIR__REFUSED)
 		return WEIR_BAD;
 	if (in_head(p))
 		return parse_head(p, data, len, used);
 	return weir__body(p, data, len, used, piece);
+}
+
+weir_event weir_parse_end(weir_parser *p)
+{
+	if (p->state == WEIR__REFUSED)
+		return WEIR_BAD;
+	if (p->state == WEIR__FINISHED || p->state == WEIR__UNTIL_CLOSE)
+		return weir__done(p);
+	/* Empty lines before a request are nothing yet. */
+	if (p->state == WEIR__EMPTY_LINES || at_beginning(p))
+		return WEIR_MORE;
+	return weir__refuse(p, WEIR_BAD_END);
 }

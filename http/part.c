@@ -25,13 +25,25 @@ void weir__req_gone(struct weir_req *req, int why)
 		req->flags &= (uint16_t)~WEIR__BUSY;
 	}
 	if (!weir__req_is(req, WEIR__IN_HAND))
-		weir__req_free(req);
+		weir__req_over(req);
+}
+
+void weir__req_over(struct weir_req *req)
+{
+	weir__access_tell(req, false);
+	weir__req_free(req);
+}
+
+/* Does anybody hear of its end? The application, or its log. */
+static bool is_heard(struct weir_req *req)
+{
+	return weir__req_is(req, WEIR__IN_HAND) || weir__access_due(req);
 }
 
 /* The exchange has lost its stream, one way or the other. */
 void weir__req_lost(struct weir_req *req, int why)
 {
-	if (!weir__req_is(req, WEIR__IN_HAND)) {
+	if (!is_heard(req)) {
 		req->stream->arg = NULL;
 		weir__req_free(req);
 		return;
@@ -44,14 +56,14 @@ void weir__req_lost(struct weir_req *req, int why)
 void weir__conn_cut(weir_stream *stream, int why)
 {
 	struct weir_req *req = stream->arg;
-	const bool in_hand = req && weir__req_is(req, WEIR__IN_HAND);
+	const bool heard = req && is_heard(req);
 
-	if (in_hand)
+	if (heard)
 		weir__req_leave(req);
 	else if (req)
 		weir__req_lost(req, why);
 	weir_close(stream);
-	if (in_hand)
+	if (heard)
 		weir__req_gone(req, why);
 }
 
@@ -62,14 +74,18 @@ void weir__conn_part(weir_stream *stream)
 	weir__stream_limit(stream, WEIR__LINGER_MS);
 }
 
-static void linger(struct weir_req *req)
+/* False: there is no connection any more. */
+static bool linger(struct weir_req *req)
 {
+	if (!weir__access_tell(req, false))
+		return false;
 	weir__req_strip(req);
 	req->reading = WEIR__READ_LINGER;
 	req->writing = WEIR__WRITE_ENDED;
 	req->reply_left = WEIR__LINGER_MAX;
 	req->flags &= WEIR__WRITE_DUE | WEIR__BEHIND;
 	weir_hold(req->stream, false);
+	return true;
 }
 
 /*
@@ -85,7 +101,8 @@ void weir__req_part(struct weir_req *req)
 		weir__conn_at_eof(stream) || (client_closes && req->reading == WEIR__READ_WHOLE &&
 	                                      !weir__req_is(req, WEIR__BEHIND));
 
-	linger(req);
+	if (!linger(req))
+		return;
 	if (nothing_comes)
 		weir__stream_last(stream);
 	else
@@ -129,17 +146,12 @@ void weir__req_refuse(struct weir_req *req, int status, const char *text, int wh
 			return;
 		}
 	}
-	if (!in_hand) {
-		linger(req);
+	if (in_hand)
+		req = replace(in_hand);
+	if (req && linger(req))
 		weir_finish(stream);
-		return;
-	}
-	req = replace(in_hand);
-	if (req) {
-		linger(req);
-		weir_finish(stream);
-	}
-	weir__req_gone(in_hand, why);
+	if (in_hand)
+		weir__req_gone(in_hand, why);
 }
 
 void weir__req_refuse_message(struct weir_req *req)

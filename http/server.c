@@ -131,12 +131,12 @@ static void set_up(weir_server *server)
 
 /* ---- connections -------------------------------------------------------- */
 
-/* The connection on this descriptor, if it is one of the server's. */
+/* The connection on this descriptor, if it is one of the server's and not given away. */
 static weir_stream *connection(const weir_server *server, int32_t fd)
 {
 	weir_stream *stream = weir__stream_at(server->loop, fd);
 
-	return stream && stream->owner == server->owner ? stream : NULL;
+	return stream && stream->owner == server->owner && weir__conn_is(stream) ? stream : NULL;
 }
 
 static void close_all(weir_server *server)
@@ -180,7 +180,7 @@ static void leave_all(weir_server *server)
 		if (!req->stream)
 			continue;
 		weir__req_leave(req);
-		if (weir__req_is(req, WEIR__IN_HAND))
+		if (weir__req_is(req, WEIR__IN_HAND) || weir__access_due(req))
 			weir__req_orphan(req);
 		else if (!weir__req_is(req, WEIR__BUSY))
 			weir__req_free(req);
@@ -246,6 +246,7 @@ static void destroy(weir_server *server)
 	/* Connections that were given away may live on. */
 	if (server->owner)
 		server->owner->closed = server->owner->emptied = NULL;
+	weir__trust_free(&server->trust, mem);
 	weir__owner_put(server->owner);
 	weir__mem_free(mem, server, sizeof *server);
 }
@@ -257,6 +258,7 @@ static void loop_ends(struct weir__tenant *tenant)
 
 	server->freed = false;
 	server->opts.drained = NULL;
+	server->opts.log = NULL;
 	while (server->reqs) {
 		if (server->reqs->stream)
 			weir__req_leave(server->reqs);
@@ -294,6 +296,7 @@ int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *
 {
 	weir_server_opts settled = *opts;
 	weir_server *server;
+	int result;
 
 	*out = NULL;
 	if (!settle_options(&settled))
@@ -311,15 +314,20 @@ int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *
 	weir_task_init(&server->last_left, tell_drained, server);
 	weir__peers_init(&server->served, &loop->mem);
 	weir__peers_init(&server->refused, &loop->mem);
-	weir__pool_init(&server->pool, &loop->mem, sizeof(struct weir_req));
+	weir__pool_init(&server->pool, &loop->mem,
+	                sizeof(struct weir_req) + (settled.log ? sizeof(struct weir__note) : 0));
 	set_up(server);
 	server->fields =
 		weir__mem_new(&loop->mem, (size_t)settled.max_fields * sizeof *server->fields);
 	server->trailers = weir__mem_new(&loop->mem, WEIR__TRAILERS * sizeof *server->trailers);
 	server->owner = new_owner(server);
-	if (!server->fields || !server->trailers || !server->owner) {
+	result = weir__trust_read(&server->trust, &loop->mem, settled.trusted);
+	server->opts.trusted = NULL; /* the caller's again */
+	if (!server->fields || !server->trailers || !server->owner)
+		result = -ENOMEM;
+	if (result < 0) {
 		destroy(server);
-		return -ENOMEM;
+		return result;
 	}
 	*out = server;
 	return 0;
@@ -394,6 +402,7 @@ void weir_server_free(weir_server *server)
 	server->draining = true;
 	server->opts.drained = NULL;
 	weir_task_cancel(server->loop, &server->last_left);
+	server->opts.log = NULL;
 	leave_all(server);
 	weir__listeners_close(server->owner);
 	close_all(server);

@@ -64,11 +64,17 @@ typedef enum weir_event {
 } weir_event;
 
 /* How the end of the body is found (RFC 9112 section 6.3). */
-typedef enum weir_framing { WEIR_NO_BODY, WEIR_LENGTH, WEIR_CHUNKED } weir_framing;
+typedef enum weir_framing {
+	WEIR_NO_BODY,
+	WEIR_LENGTH,
+	WEIR_CHUNKED,
+	WEIR_UNTIL_CLOSE /* a response that lasts as long as the connection */
+} weir_framing;
 
 /*
- * Why a message is refused. weir_refusal_status gives the status to answer
- * with, weir_refusal_text a short text that names the fault.
+ * Why a message is refused. weir_refusal_status gives the status to answer a
+ * request with (whoever relays a response that is refused answers 502, whatever
+ * the reason: RFC 9112 6.3), weir_refusal_text a short text that names the fault.
  */
 typedef enum weir_refusal {
 	WEIR_OK,
@@ -76,6 +82,7 @@ typedef enum weir_refusal {
 	WEIR_BAD_LINE_END,     /* a CR or LF that is not part of CRLF (RFC 9112 2.2) */
 	WEIR_BAD_OCTET,        /* a control octet or NUL in the head (RFC 9110 5.5) */
 	WEIR_BAD_REQUEST_LINE, /* not exactly method SP target SP version (RFC 9112 3) */
+	WEIR_BAD_STATUS_LINE,  /* not exactly version SP 3DIGIT SP reason, from 100 (RFC 9112 4) */
 	WEIR_BAD_METHOD,       /* the method is not a token (RFC 9110 9.1) */
 	WEIR_BAD_TARGET,       /* octets outside 0x21-0x7E, or '#' (RFC 9112 3.2) */
 	WEIR_BAD_TARGET_FORM,  /* the form of the target does not suit the method (RFC 9112 3.2) */
@@ -93,6 +100,7 @@ typedef enum weir_refusal {
 	WEIR_BAD_CHUNK_END, /* octets after chunk data other than CRLF (RFC 9112 7.1) */
 	WEIR_BAD_CHUNK_LINE, /* a chunk line, or all extensions, longer than allowed (RFC 9112 7.1.1) */
 	WEIR_BAD_EXPECT,     /* an expectation other than 100-continue: 417 (RFC 9110 10.1.1) */
+	WEIR_BAD_END,        /* the connection ends within the message (RFC 9112 8) */
 	WEIR_BIG_TARGET,     /* the target is longer than the limit: 414 */
 	WEIR_BIG_HEAD,       /* the head is longer than the limit, or the method than 65535: 431 */
 	WEIR_BIG_FIELDS,     /* more fields than the limit: 431 */
@@ -127,26 +135,35 @@ typedef struct weir_parser {
 	const weir_limits *limits; /* yours; must outlive the parser */
 	uint64_t left;             /* HEAD_END: the Content-Length; later private */
 	uint64_t room;             /* private: octets of content that the limit still allows */
-	weir_slice target;         /* HEAD_END */
-	uint32_t pos;              /* private: octets of the unconsumed head or line looked at */
-	uint32_t spent;            /* private: octets counted against a limit that spans lines */
-	uint16_t method_len;       /* HEAD_END: the method's octets end one before target.at */
-	uint16_t max_fields;       /* yours: room in fields */
-	uint16_t nfields;          /* HEAD_END, TRAILERS: how many there are */
-	uint8_t state;             /* private */
-	uint8_t method;            /* HEAD_END: a weir_method */
-	uint8_t minor;             /* HEAD_END: 0 for HTTP/1.0, else 1 */
-	uint8_t framing;           /* HEAD_END: a weir_framing */
-	uint8_t error;             /* BAD: a weir_refusal */
-	uint8_t flags;             /* HEAD_END: WEIR_KEEP … */
-	uint16_t seen;             /* private: what the fields that frame the message said */
+	union {
+		weir_slice target; /* HEAD_END, requests */
+		weir_slice reason; /* HEAD_END, responses */
+	};
+	uint32_t pos;   /* private: octets of the unconsumed head or line looked at */
+	uint32_t spent; /* private: octets counted against a limit that spans lines */
+	union {
+		uint16_t method_len; /* HEAD_END: the method's octets end one before target.at */
+		uint16_t status;     /* HEAD_END, responses: 100 to 999 */
+	};
+	uint16_t max_fields; /* yours: room in fields */
+	uint16_t nfields;    /* HEAD_END, TRAILERS: how many there are */
+	uint8_t state;       /* private */
+	uint8_t method;      /* HEAD_END: a weir_method */
+	uint8_t minor;       /* HEAD_END: 0 for HTTP/1.0, else 1 */
+	uint8_t framing;     /* HEAD_END: a weir_framing */
+	uint8_t error;       /* BAD: a weir_refusal */
+	uint8_t flags;       /* HEAD_END: WEIR_KEEP … */
+	uint8_t first;       /* private: the state in which a message begins */
+	uint8_t answers;     /* private: a response's request, a weir_method */
+	uint16_t seen;       /* private: what the fields that frame the message said */
 } weir_parser;
 
 enum {
 	WEIR_KEEP = 1,            /* the connection may live on after this message (RFC 9112 9.3) */
 	WEIR_EXPECT_CONTINUE = 2, /* Expect: 100-continue, in 1.1, with a body to come */
-	WEIR_UPGRADE = 4, /* Connection names upgrade, and there is an Upgrade field, in 1.1 */
-	WEIR_ABSOLUTE = 8 /* the target has a scheme and authority */
+	WEIR_UPGRADE = 4,  /* Connection names upgrade, and there is an Upgrade field, in 1.1 */
+	WEIR_ABSOLUTE = 8, /* the target has a scheme and authority */
+	WEIR_TUNNEL = 16   /* a response behind which HTTP ends: 101, or 2xx to CONNECT */
 };
 
 /*
@@ -156,6 +173,22 @@ enum {
  */
 void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fields,
                       uint16_t max_fields);
+
+/*
+ * The same for responses (RFC 9112 4). They are held to the rules of requests:
+ * folded lines, transfer codings other than chunked, and framing that could be
+ * understood in two ways are refused. An interim response is a message of its
+ * own, with a status below 200; the final one follows it.
+ */
+void weir_parser_init_response(weir_parser *p, const weir_limits *limits, weir_field *fields,
+                               uint16_t max_fields);
+
+/*
+ * Says what the next final response answers: it has no body after WEIR_HEAD, and
+ * a 2xx opens a tunnel after WEIR_CONNECT. Call it before the octets of the
+ * response are given; forgotten with its head.
+ */
+void weir_parser_answers(weir_parser *p, weir_method method);
 
 /*
  * Looks at data[0..len) and says what comes next. *used is how many octets from
@@ -179,6 +212,13 @@ void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fie
 weir_event weir_parse(weir_parser *p, const void *data, size_t len, size_t *used,
                       weir_slice *piece);
 
+/*
+ * Says that the connection has ended, after all its octets were given (RFC 9112
+ * 8). DONE: a response that lasts until then is complete. MORE: it ended between
+ * two messages. BAD: within one (WEIR_BAD_END), or it was refused before.
+ */
+weir_event weir_parse_end(weir_parser *p);
+
 /* ---- server ------------------------------------------------------------- */
 
 typedef struct weir_server weir_server;
@@ -191,6 +231,15 @@ typedef struct weir_req weir_req;
  * meanwhile.
  */
 typedef void weir_handler(weir_req *req, void *arg);
+
+/* What became of a request that is over. */
+typedef struct weir_access {
+	int64_t when;   /* its first octet came: seconds since 1970, UTC */
+	int64_t ms;     /* since then, on the loop's clock */
+	int64_t sent;   /* octets of content written, whether they have arrived or not */
+	int32_t status; /* of its reply as far as it was begun; 0: there was none */
+	bool kept;      /* the connection lives on */
+} weir_access;
 
 /* A zeroed one is all defaults. WEIR_OFF switches a limit off where it says so. */
 typedef struct weir_server_opts {
@@ -206,14 +255,16 @@ typedef struct weir_server_opts {
 	/*
 	 * WEIR_METHOD_BITs of those handed to the handler; 0: GET HEAD POST PUT
 	 * DELETE PATCH OPTIONS. Other known ones get 405 with Allow, unknown ones 501
-	 * unless the bit of WEIR_METHOD_OTHER hands them over as well.
+	 * unless the bit of WEIR_METHOD_OTHER hands them over as well. CONNECT is a
+	 * proxy's: see weir_reply_switch.
 	 */
 	uint32_t methods;
 	int32_t max_head;     /* octets; 0: 32 KiB (431) */
 	int32_t max_fields;   /* 0: 100 (431) */
 	int32_t max_target;   /* octets; 0: 8 KiB (414) */
 	int64_t max_body;     /* octets; 0: 1 GiB; WEIR_OFF: none (413) */
-	int32_t max_conns;    /* of all its listeners; 0: 16384; WEIR_OFF: none */
+	int32_t max_conns;    /* of all its listeners, with those given away by
+				 weir_reply_switch; 0: 16384; WEIR_OFF: none */
 	int32_t max_requests; /* per connection, up to 65534; 0 or WEIR_OFF: none */
 	int32_t head_ms;      /* for the head, from accept or its first octet; 0: 10 s (408) */
 	int32_t idle_ms;      /* between requests; 0: 75 s */
@@ -245,6 +296,22 @@ typedef struct weir_server_opts {
 	 * gone are yours still. Not called after weir_server_free. NULL: nobody is told.
 	 */
 	void (*drained)(weir_server *server, void *arg);
+	/*
+	 * Proxies that are believed when they say for whom they ask (weir_req_client):
+	 * a comma list of addresses and networks, as "127.0.0.0/8, ::1", and `unix`
+	 * for all who come by a unix socket. A network may have no bits behind its
+	 * prefix. NULL: nobody is believed.
+	 */
+	const char *trusted;
+	/*
+	 * Hears once, from the loop, of each request that is over: its reply is
+	 * complete, or it was given up; also of those that the server answered by
+	 * itself. The accessors of a request work, and give empty strings for a head
+	 * that was refused or never complete; nothing else may be done with it, and
+	 * it is gone afterwards. After weir_server_free there are no more calls.
+	 * NULL: no log, and no cost.
+	 */
+	void (*log)(weir_req *req, const weir_access *access, void *arg);
 } weir_server_opts;
 
 /*
@@ -256,8 +323,8 @@ int weir_http_listen(weir_loop *loop, const char *address, weir_handler *handler
 
 /*
  * Makes a server; opts is copied. Returns 0, -ENOMEM, or WEIR_EINVALID for a
- * negative limit other than WEIR_OFF, marks out of order, or no request callback,
- * with *server NULL.
+ * negative limit other than WEIR_OFF, marks out of order, a malformed `trusted`, or
+ * no request callback, with *server NULL.
  */
 int weir_server_new(weir_server **server, weir_loop *loop, const weir_server_opts *opts);
 
@@ -285,7 +352,7 @@ void weir_server_drain(weir_server *server, int64_t grace_ms);
  */
 void weir_server_free(weir_server *server);
 
-/* Connections open now. */
+/* Connections open now, with those given away by weir_reply_switch. */
 uint32_t weir_server_connections(const weir_server *server);
 
 /* ---- request ------------------------------------------------------------ */
@@ -298,8 +365,9 @@ uint32_t weir_server_connections(const weir_server *server);
 weir_method weir_req_method(const weir_req *req);
 /* The method as it was sent. */
 weir_str weir_req_method_name(const weir_req *req);
-/* The target as it was sent; its path ("/" when an absolute target has none; "*" for OPTIONS *);
-   what follows the first '?' (data NULL when there is no '?'). Not decoded. */
+/* The target as it was sent; its path ("/" when an absolute target has none; "*" for OPTIONS *,
+   and for OPTIONS of an absolute target with neither path nor query, which means the same; empty
+   for CONNECT); what follows the first '?' (data NULL when there is no '?'). Not decoded. */
 weir_str weir_req_target(const weir_req *req);
 weir_str weir_req_path(const weir_req *req);
 weir_str weir_req_query(const weir_req *req);
@@ -307,15 +375,62 @@ weir_str weir_req_query(const weir_req *req);
 int weir_req_version(const weir_req *req);
 /* The value of the first field of this name, in any case; data NULL when there is none. */
 weir_str weir_req_field(const weir_req *req, const char *name);
+/*
+ * The next field of this name, in any case, from field number *i on: 1, with its
+ * value and *i behind it, or 0 when there is no more. Begin with *i = 0; for
+ * fields that may come in several lines.
+ */
+int weir_req_find(const weir_req *req, const char *name, unsigned *i, weir_str *value);
 /* Field number i, from 0, in the order received. 1, or 0 when there is none of that number. */
 int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *value);
+/*
+ * Trailer fields, from the `end` callback on; before it, and without any, none. They are
+ * no fields of the head, and those that may not be trailers are passed over (RFC 9110
+ * 6.5.1). As weir_req_field and weir_req_nth.
+ */
+weir_str weir_req_trailer(const weir_req *req, const char *name);
+int weir_req_nth_trailer(const weir_req *req, unsigned i, weir_str *name, weir_str *value);
+/*
+ * The protocols that the client offers to upgrade to: the value of the Upgrade field (of
+ * the first with a value; weir_reply_switch knows them all). data NULL when it offers
+ * none: no such field, Connection does not name it, or the request is HTTP/1.0.
+ */
+weir_str weir_req_upgrade(const weir_req *req);
 /* -1: of unknown length (chunked); 0: no body; else the Content-Length. */
 int64_t weir_req_length(const weir_req *req);
 /* The peer's address, as weir_peer. */
 int weir_req_peer(const weir_req *req, char *text, size_t size);
+/*
+ * The address of the client behind proxies, in the same form; port 0 when it is
+ * not known. That is the peer's, unless the peer is in opts.trusted. Then the
+ * lists that proxies write are followed from their end, for as long as who wrote
+ * is trusted: those of Forwarded (RFC 7239) or, only if there is none of it, of
+ * X-Forwarded-For. The first address that is not trusted is the answer; or the
+ * last one before the list ends, or before anything that is no address (unknown,
+ * obfuscated or malformed).
+ */
+int weir_req_client(const weir_req *req, char *text, size_t size);
 weir_loop *weir_req_loop(const weir_req *req);
 /* NULL after weir_server_free. */
 weir_server *weir_req_server(const weir_req *req);
+
+/*
+ * Decodes the %XX escapes of a path, or of a part of one, into out (RFC 3986
+ * section 2.1) and puts a zero behind it. Returns the length without the zero,
+ * WEIR_EINVALID for an escape that is malformed and for NUL, escaped or not, or
+ * -ENOSPC; then out holds nothing of use. '+' stands for itself. out may be the
+ * text's own memory. A path is split at its '/' first and decoded then: "%2F" is
+ * none. Nothing is known of "..", or of UTF-8.
+ */
+int64_t weir_url_decode(char *out, size_t size, weir_str text);
+/* The same for names and values of a form or its query, where '+' is a space. */
+int64_t weir_form_decode(char *out, size_t size, weir_str text);
+/*
+ * Takes the next `name=value` off the front of a query, up to the next '&'; none
+ * is decoded. Empty ones are passed over; without '=' value.data is NULL. 1, or 0
+ * when nothing is left.
+ */
+int weir_query_next(weir_str *query, weir_str *name, weir_str *value);
 
 /* What may happen to a request in your hands. Each member may be NULL. */
 typedef struct weir_req_ops {
@@ -342,6 +457,23 @@ void weir_req_on(weir_req *req, const weir_req_ops *ops, void *arg);
 /* Stops (true) or resumes (false) the body. */
 void weir_req_hold(weir_req *req, bool hold);
 
+/* ---- log ---------------------------------------------------------------- */
+
+typedef enum weir_access_style {
+	WEIR_ACCESS_COMMON,  /* host - - [date] "request" status octets */
+	WEIR_ACCESS_COMBINED /* … "Referer" "User-Agent" */
+} weir_access_style;
+
+/*
+ * Writes a line of the NCSA's formats, without a line feed and with a zero behind
+ * it. The host is that of weir_req_client; the date is in UTC; what is missing is
+ * "-". Quotes, backslashes and all that is not printable ASCII are \xNN: a client
+ * cannot forge lines. Returns the length, or -ENOSPC: then text holds what fits,
+ * and a zero. A line can be four times as long as the fields in it.
+ */
+int weir_access_format(char *text, size_t size, const weir_req *req, const weir_access *access,
+                       weir_access_style style);
+
 /* ---- reply -------------------------------------------------------------- */
 
 /*
@@ -351,16 +483,18 @@ void weir_req_hold(weir_req *req, bool hold);
  * queued, or WEIR_ECLOSED when the peer is gone, or memory, and the connection
  * with it: the request is ended all the same. It is still yours with
  * WEIR_ESTATE, when a reply has begun (then use weir_reply_end), with
- * WEIR_EINVALID for a status outside 200 to 599 or a type with octets a field may
- * not have, and with WEIR_EFULL, when the body does not fit below max_queue.
+ * WEIR_EINVALID for a status outside 200 to 599, a 2xx to CONNECT (weir_reply_switch
+ * sends it) or a type with octets a field may not have, and with WEIR_EFULL, when the
+ * body does not fit below max_queue.
  */
 int64_t weir_reply(weir_req *req, int status, const char *type, const void *body, size_t len);
 
 /*
  * Adds a field to the reply to come. Refused with WEIR_EINVALID: names that are
  * no token, values with control octets, and the fields that the library makes
- * itself (Content-Length, Transfer-Encoding, Connection, Date). WEIR_ESTATE
- * after the reply has begun; WEIR_EFULL when all fields pass 16 KiB; -ENOMEM.
+ * itself (Content-Length, Transfer-Encoding, Connection, Date). Upgrade, as of a
+ * 426, brings `Connection: upgrade` with it (RFC 9110 7.8). WEIR_ESTATE after the
+ * reply has begun; WEIR_EFULL when all fields pass 16 KiB; -ENOMEM.
  */
 int weir_reply_field(weir_req *req, const char *name, const char *value);
 
@@ -390,6 +524,52 @@ int weir_reply_end(weir_req *req);
    used up by it; not to HTTP/1.0 (0, nothing sent). Results as weir_reply_begin;
    WEIR_EFULL when max_queue is reached. */
 int64_t weir_reply_interim(weir_req *req, int status);
+
+/*
+ * Adds a trailer field, sent behind the last chunk, to a reply begun with
+ * WEIR_UNKNOWN; a field `Trailer` may announce it. Call it between weir_reply_begin and
+ * weir_reply_end. To HTTP/1.0 and HEAD, and with 204 and 304, nothing is sent (0). A
+ * client that has not sent `TE: trailers` may drop it (RFC 9110 6.5.1). Returns 0;
+ * WEIR_EINVALID for octets as in weir_reply_field, and for names that frame, route,
+ * authenticate, or modify or describe the content; WEIR_ESTATE before weir_reply_begin
+ * and for a reply with a length; WEIR_EFULL when all trailers pass 16 KiB; -ENOMEM;
+ * WEIR_ECLOSED.
+ */
+int weir_reply_trailer(weir_req *req, const char *name, const char *value);
+
+/*
+ * Ends the request and HTTP on its connection, which becomes a plain stream of yours
+ * with these callbacks, as after weir_stream_on (open is not called). ops must not be
+ * NULL; stream may be.
+ *
+ *   protocol   one that the client offers (weir_req_upgrade), compared in any case: the
+ *              reply is 101 with `Connection: upgrade` and `Upgrade: PROTOCOL` (RFC 9110
+ *              7.8), behind a 100 if the client expects one.
+ *   NULL       for CONNECT: the reply is 200, without a length (RFC 9110 9.3.6).
+ *
+ * The fields added by weir_reply_field go with it. Replies before this one leave first.
+ * What the client has sent behind the request is unread, and offered to ops->data from the
+ * loop; so is its end, if it has come. Write at once if you like.
+ *
+ * The stream has no idle limit (see weir_idle), keeps the marks of the server's options,
+ * and max_unread lets a data callback leave at least 64 KiB. It counts as a connection of
+ * the server (max_conns, weir_server_connections) until it is closed, but neither
+ * weir_server_drain nor weir_server_free touches it: close it yourself, with weir_close
+ * or weir_finish.
+ *
+ * Returns 0, the request is gone then; an error of the write is told by ops->gone. Else
+ * it is still yours, *stream is NULL, and no final reply has been sent:
+ *
+ *   WEIR_ECLOSED    the peer has left
+ *   WEIR_ESTATE     a reply has begun, the request offers no upgrade (one of HTTP/1.0 never
+ *                   does), or its body is not read whole: from ops->end on it is
+ *   WEIR_EINVALID   the protocol is none that was offered; NULL, but the method is not
+ *                   CONNECT; not NULL, but it is
+ *   WEIR_EFULL      memory is at its cap, or the fields pass 16 KiB
+ *   -ENOMEM
+ */
+int weir_reply_switch(weir_req *req, const char *protocol, const weir_stream_ops *ops, void *arg,
+                      weir_stream **stream);
 
 /* Octets of the reply queued and not yet taken by the kernel. */
 int64_t weir_reply_queued(const weir_req *req);
