@@ -90,6 +90,9 @@ EXAMPLES = \
 	tests/examples/hello.c \
 	tests/examples/echo.c \
 	tests/examples/upgrade.c \
+	tests/examples/upload.c \
+	tests/examples/events.c \
+	tests/examples/longpoll.c \
 
 BENCHES = \
 	bench/idle.c \
@@ -144,6 +147,7 @@ LOOPBACK_TESTS = \
 	tests/loopback/transport_test.c \
 	tests/loopback/write_test.c \
 	tests/loopback/http_test.c \
+	tests/loopback/stream_node_test.c \
 
 SUPPORT_SRCS = \
 	tests/support/test.c \
@@ -160,6 +164,8 @@ MEMIO_TESTS = \
 	tests/memio/http_calm_test.c \
 	tests/memio/http_switch_test.c \
 	tests/memio/http_trailer_test.c \
+	tests/memio/http_rfc_test.c \
+	tests/memio/http_node_test.c \
 	tests/memio/http_drain_test.c \
 	tests/memio/http_limit_test.c \
 	tests/memio/http_persist_test.c \
@@ -174,6 +180,7 @@ MEMIO_SRCS = \
 	tests/memio/clients.c \
 	tests/memio/memio.c \
 	tests/memio/http_bed.c \
+	tests/memio/web.c \
 
 # What tests of the server over it have in common.
 SERVED_SRCS = \
@@ -201,6 +208,7 @@ LOG_SRCS = \
 TEST_SCRIPTS = \
 	tests/layers_test.sh \
 	tests/docs_test.sh \
+	tests/rfc_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
 	tests/events_test.sh \

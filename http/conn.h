@@ -47,7 +47,7 @@ enum weir__writing {
 	WEIR__WRITE_LENGTH, /* reply_left octets are to come */
 	WEIR__WRITE_CHUNKED,
 	WEIR__WRITE_REST,    /* up to the end of the connection */
-	WEIR__WRITE_NOTHING, /* to HEAD, or 204, or 304: what is written is left out */
+	WEIR__WRITE_NOTHING, /* to HEAD, or 204, 205, 304: what is written is left out */
 	WEIR__WRITE_ENDED
 };
 

@@ -209,9 +209,15 @@ int weir_reply_trailer(weir_req *req, const char *name, const char *value)
 
 /* ---- heads -------------------------------------------------------------- */
 
+/* Their end is that of the head, or they have to be empty (RFC 9110 15.3.6). */
+static bool is_bodiless(int status)
+{
+	return status == 204 || status == 205 || status == 304;
+}
+
 static bool has_body(const struct weir_req *req, int status)
 {
-	return req->parser.method != WEIR_HEAD && status != 204 && status != 304;
+	return req->parser.method != WEIR_HEAD && !is_bodiless(status);
 }
 
 /*
@@ -382,9 +388,11 @@ static int set_type(struct weir_req *req, struct weir__reply_head *head, const c
 	return 0;
 }
 
-/* 204 has no length; that of 304 would be the length of what is not sent. */
+/* 204 has no length; that of 304 would be the length of what is not sent; 205 is empty. */
 static int64_t announced(int status, int64_t length)
 {
+	if (status == 205)
+		return 0;
 	return status == 204 || (status == 304 && length == 0) ? -1 : length;
 }
 
@@ -438,7 +446,7 @@ static enum weir__writing way_of(const struct weir_req *req, int status, int64_t
 int64_t weir_reply_begin(weir_req *req, int status, int64_t length)
 {
 	struct weir__reply_head head = {.status = status, .length = announced(status, length)};
-	const bool unknown = length < 0 && status != 204 && status != 304;
+	const bool unknown = length < 0 && !is_bodiless(status);
 	int64_t result = check_begin(req, status);
 
 	if (!req->stream)

@@ -47,6 +47,16 @@ weir_str weir_req_target(const weir_req *req)
 	return headless(req) ? empty : piece(req, req->parser.target);
 }
 
+weir_str weir_req_authority(const weir_req *req)
+{
+	struct weir__target target;
+
+	if (headless(req))
+		return empty;
+	weir__target_split(req->head, req->parser.target, &target);
+	return target.authority.len ? piece(req, target.authority) : weir_req_field(req, "Host");
+}
+
 weir_str weir_req_path(const weir_req *req)
 {
 	struct weir__target target;

@@ -371,6 +371,12 @@ weir_str weir_req_method_name(const weir_req *req);
 weir_str weir_req_target(const weir_req *req);
 weir_str weir_req_path(const weir_req *req);
 weir_str weir_req_query(const weir_req *req);
+/*
+ * Whom the request is for, as host[:port]: that of the target when it names one,
+ * whatever Host says (RFC 9112 3.2.2), else the value of Host. data NULL when there
+ * is neither, which only HTTP/1.0 may.
+ */
+weir_str weir_req_authority(const weir_req *req);
 /* 10 or 11. */
 int weir_req_version(const weir_req *req);
 /* The value of the first field of this name, in any case; data NULL when there is none. */
@@ -479,7 +485,7 @@ int weir_access_format(char *text, size_t size, const weir_req *req, const weir_
 /*
  * A whole reply in one call; ends the request. type may be NULL (no
  * Content-Type). Date, Content-Length and Connection are made by the library;
- * for HEAD, 204 and 304 the body is left out as RFC 9110 rules. Returns octets
+ * for HEAD, 204, 205 and 304 the body is left out as RFC 9110 rules. Returns octets
  * queued, or WEIR_ECLOSED when the peer is gone, or memory, and the connection
  * with it: the request is ended all the same. It is still yours with
  * WEIR_ESTATE, when a reply has begun (then use weir_reply_end), with
@@ -501,7 +507,8 @@ int weir_reply_field(weir_req *req, const char *name, const char *value);
 /*
  * Begins a reply whose body is written piece by piece. length >= 0: exactly so
  * many octets; WEIR_UNKNOWN: chunked, or until close for HTTP/1.0. Results as
- * weir_reply, but the request is still yours in any case.
+ * weir_reply, but the request is still yours in any case. Ask for the body first
+ * (weir_req_on): a client that waits for 100 Continue gets none behind this.
  */
 #define WEIR_UNKNOWN (-1)
 int64_t weir_reply_begin(weir_req *req, int status, int64_t length);
