@@ -150,6 +150,25 @@ MEMIO_SRCS = \
 	tests/memio/clients.c \
 	tests/memio/memio.c \
 
+# A program each, of the library or, those of CONN_FUZZERS, of the scripted kernel in the place of
+# backend/.
+FUZZERS = \
+	tests/fuzz/head_fuzz.c \
+	tests/fuzz/body_fuzz.c \
+	tests/fuzz/response_fuzz.c \
+	tests/fuzz/split_fuzz.c \
+	tests/fuzz/variants_fuzz.c \
+
+CONN_FUZZERS = \
+	tests/fuzz/conn_fuzz.c \
+
+FUZZ_SRCS = \
+	tests/fuzz/input.c \
+	tests/fuzz/follow.c \
+	tests/fuzz/model.c \
+	tests/fuzz/replies.c \
+	tests/fuzz/replay.c \
+
 # A program each for the scripts, of these objects and no library.
 TEST_TOOLS = \
 	tests/tools/after.c \
@@ -166,6 +185,7 @@ TEST_SCRIPTS = \
 	tests/docs_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
+	tests/fuzz_test.sh \
 	tests/standins/check.sh \
 
 # ---- how ----
@@ -184,7 +204,8 @@ LINK = $(CC) $(STANDARD) $(CFLAGS) $(LDFLAGS)
 CONFIG = $(weir_build)config.mk
 
 LIBRARY_OBJS = $(BACKEND_OBJS) $(CORE_OBJS) $(MAIN_OBJS) $(HTTP_OBJS)
-PROGRAMS = $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) $(ALL_TEST_PROGRAMS)
+PROGRAMS = $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) \
+	$(ALL_TEST_PROGRAMS)
 
 all: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS)
 
@@ -213,6 +234,9 @@ check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(TEST_PROGRAMS)
 # Only builds them; `check` runs them.
 test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(TEST_PROGRAMS)
 
+# With the main of tests/fuzz/replay.c, or with libFuzzer's: see tests/fuzz/README.md.
+fuzzers: $(CONFIG) $(FUZZ_PROGRAMS)
+
 bench: $(CONFIG) libweir.a $(BENCH_PROGRAMS)
 	@set -- $(BENCH_PROGRAMS); echo "$$# measuring programs in bench/"
 
@@ -222,6 +246,13 @@ soak-upload: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 
 soak-crowd: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 	@sh $(srcdir)/tests/soak.sh crowd
+
+soak-fuzz: $(CONFIG)
+	@FUZZ_RUNS='$(FUZZ_RUNS)' FUZZ_JOBS='$(FUZZ_JOBS)' sh $(srcdir)/tests/soak.sh fuzz
+
+# Builds and tests in coverage/, and says how much of http/ was reached.
+coverage: $(CONFIG)
+	@sh $(srcdir)/tests/coverage.sh
 
 # ---- installing ----
 
@@ -286,5 +317,5 @@ distclean: clean
 	rm -f config.h config.mk config.log $(DIST).tar.gz $(BUILD_MAKEFILE)
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
-.PHONY: all check test-programs bench soak-upload soak-crowd run install uninstall dist clean \
-	distclean
+.PHONY: all check test-programs fuzzers bench soak-upload soak-crowd soak-fuzz coverage run install \
+	uninstall dist clean distclean
