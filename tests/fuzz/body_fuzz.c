@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct fuzz_log whole, octets;
 	static uint8_t message[FUZZ_MOST];
-	struct fuzz_message m;
+	struct fuzz_message m = {0};
 	struct fuzz_input body = fuzz_input(data, size);
 	const char *head = heads[fuzz_take(&body) % 4];
 	const uint32_t head_len = (uint32_t)strlen(head);

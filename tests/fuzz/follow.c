@@ -115,7 +115,7 @@ static bool step(struct reader *r, const uint8_t *data, uint32_t len, size_t *us
 		note_refusal(r, data, len, *used);
 		return false;
 	}
-	assert(!"an event that there is not");
+	assert(false); /* an event that there is not */
 	return false;
 }
 

@@ -12,7 +12,9 @@
 
 #include "tests/fuzz/replies.h"
 
-enum { FIELDS = 64 };
+/* An application can add fields to a reply until they pass 16 KiB. */
+enum { FIELDS = 4096 };
+static const weir_limits limits = {.head = 64 * 1024, .fields = FIELDS};
 
 struct received {
 	const struct fuzz_exchange *exchanges;
@@ -73,12 +75,12 @@ static bool has_line(const struct received *r, size_t head, const char *line)
 /* Reads it, with what is between it and the next. The number of octets of its content. */
 static uint64_t read_reply(struct received *r, weir_method answers, int number, bool *done)
 {
-	weir_field fields[FIELDS];
+	static weir_field fields[FIELDS];
 	weir_parser p;
 	weir_event event;
 	uint64_t content = 0;
 
-	weir_parser_init_response(&p, NULL, fields, FIELDS);
+	weir_parser_init_response(&p, &limits, fields, FIELDS);
 	weir_parser_answers(&p, answers);
 	do {
 		weir_slice piece = {0, 0};

@@ -6,7 +6,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
-enum { FUZZ_EXCHANGES = 1024, FUZZ_CONTENT = 70000 };
+enum { FUZZ_EXCHANGES = 1024, FUZZ_CONTENT = 20000 };
 
 /* A request that was handed to the application, in the order in which that happened. */
 struct fuzz_exchange {
