@@ -227,12 +227,13 @@ run: $(CONFIG) tests/examples/hello
 # One or a few of them: make check TESTS='tests/unit/parse_test tests/build_test.sh'
 TESTS = $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 
-check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(TEST_PROGRAMS)
+check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) $(TEST_PROGRAMS)
 	@$(CMOCKA) || { echo 'the tests need cmocka: run sh tests/deps.sh, then ./configure' >&2; exit 1; }
 	@WEIR_SRCDIR=$(srcdir) WEIR_BACKEND=$(BACKEND) CC='$(CC)' sh $(srcdir)/tests/run.sh $(TESTS)
 
 # Only builds them; `check` runs them.
-test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(TEST_PROGRAMS)
+test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) \
+	$(TEST_PROGRAMS)
 
 # With the main of tests/fuzz/replay.c, or with libFuzzer's: see tests/fuzz/README.md.
 fuzzers: $(CONFIG) $(FUZZ_PROGRAMS)
@@ -315,6 +316,7 @@ clean:
 
 distclean: clean
 	rm -f config.h config.mk config.log $(DIST).tar.gz $(BUILD_MAKEFILE)
+	rm -rf coverage fuzz-soak
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
 .PHONY: all check test-programs fuzzers bench soak-upload soak-crowd soak-fuzz coverage run install \

@@ -72,7 +72,10 @@ static bool has_line(const struct received *r, size_t head, const char *line)
 
 /* ---- one reply ---- */
 
-/* Reads it, with what is between it and the next. The number of octets of its content. */
+/*
+ * Reads it; returns the number of octets of its content. *done: they are all, as
+ * far as the framing says; of what lasts until the close nobody knows.
+ */
 static uint64_t read_reply(struct received *r, weir_method answers, int number, bool *done)
 {
 	static weir_field fields[FIELDS];
@@ -98,7 +101,7 @@ static uint64_t read_reply(struct received *r, weir_method answers, int number, 
 		if (event == WEIR_DONE)
 			r->over = !(p.flags & WEIR_KEEP);
 	} while (event != WEIR_DONE && event != WEIR_BAD);
-	*done = event == WEIR_DONE;
+	*done = event == WEIR_DONE && p.framing != WEIR_UNTIL_CLOSE;
 	return content;
 }
 
