@@ -39,7 +39,7 @@ for file in "$src"/tests/unit/*_test.c "$src"/tests/memio/*_test.c "$src"/tests/
 	tests="$tests ${test%.c}"
 done
 failed=0
-make check TESTS="$tests" || failed=1
+WEIR_TEST_SECONDS=900 make check TESTS="$tests" || failed=1
 for program in tests/fuzz/*_fuzz; do
 	corpus=${program##*/}
 	corpus=$src/tests/fuzz/corpus/${corpus%_fuzz}
