@@ -44,12 +44,19 @@ MAIN_SRCS = \
 	core/main.c \
 
 HTTP_SRCS = \
+	http/octets.c \
 	http/scan.c \
+	http/scan_swar.c \
+	http/scan_sse2.c \
+	http/scan_avx2.c \
+	http/scan_avx512.c \
+	http/scan_neon.c \
 	http/target.c \
 	http/framing.c \
 	http/parse.c \
 	http/startline.c \
 	http/fields.c \
+	http/trailer.c \
 	http/body.c \
 	http/head.c \
 	http/status.c \
@@ -61,6 +68,7 @@ HTTP_SRCS = \
 	http/part.c \
 	http/request.c \
 	http/reply.c \
+	http/switch.c \
 	http/server.c \
 
 # Copied into include/ of the build folder, where programs find them as <weir.h>.
@@ -76,9 +84,11 @@ MANPAGES = \
 EXAMPLES = \
 	tests/examples/hello.c \
 	tests/examples/echo.c \
+	tests/examples/upgrade.c \
 
 BENCHES = \
 	bench/idle.c \
+	bench/parse.c \
 
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
@@ -91,6 +101,7 @@ UNIT_TESTS = \
 	tests/unit/size_test.c \
 	tests/unit/status_test.c \
 	tests/unit/head_test.c \
+	tests/unit/scan_test.c \
 	tests/unit/parse_test.c \
 
 BACKEND_TESTS = \
@@ -127,8 +138,6 @@ LOOPBACK_TESTS = \
 	tests/loopback/http_test.c \
 
 SUPPORT_SRCS = \
-	tests/support/eventlog.c \
-	tests/support/fixture.c \
 	tests/support/test.c \
 	tests/support/net.c \
 
@@ -139,6 +148,8 @@ MEMIO_TESTS = \
 	tests/memio/http_conn_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
+	tests/memio/http_switch_test.c \
+	tests/memio/http_trailer_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \
@@ -149,6 +160,10 @@ MEMIO_SRCS = \
 	tests/memio/poller.c \
 	tests/memio/clients.c \
 	tests/memio/memio.c \
+
+# What tests of the server share on it.
+BED_SRCS = \
+	tests/memio/http_bed.c \
 
 # A program each, of the library or, those of CONN_FUZZERS, of the scripted kernel in the place of
 # backend/.
@@ -180,11 +195,20 @@ TEST_TOOLS = \
 TOOL_SRCS = \
 	tests/tools/client.c \
 
+# A program each, of the library and of what writes logs of events: the unit tests use it as well.
+LOG_TOOLS = \
+	tests/tools/http-events.c \
+
+LOG_SRCS = \
+	tests/support/eventlog.c \
+	tests/support/fixture.c \
+
 TEST_SCRIPTS = \
 	tests/layers_test.sh \
 	tests/docs_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
+	tests/events_test.sh \
 	tests/fuzz_test.sh \
 	tests/standins/check.sh \
 

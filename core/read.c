@@ -203,16 +203,19 @@ static void tell_end(weir_stream *s)
 		weir__errand(loop_of(s), &s->source);
 }
 
+/* Octets are unread, and will be offered by a resume or an errand: the end is told after them. */
+static bool end_waits(const weir_stream *s)
+{
+	return weir__is(s, WEIR__HELD | WEIR__OFFER) && weir__stream_unread(s);
+}
+
 static void at_end(weir_stream *s)
 {
 	weir__set(s, WEIR__EOF);
 	weir__stream_update(s);
 	if (s->flow && s->flow->in)
 		offer_kept(s);
-	/* Held with octets unread: the end is told after them. */
-	bool later =
-		!weir__is(s, WEIR__CLOSED) && weir__is(s, WEIR__HELD) && weir__stream_unread(s);
-	if (!later && !weir__is(s, WEIR__CLOSED | WEIR__DOOMED))
+	if (!weir__is(s, WEIR__CLOSED | WEIR__DOOMED) && !end_waits(s))
 		tell_end(s);
 }
 
@@ -303,7 +306,7 @@ void weir__stream_settle_input(weir_stream *s)
 		weir__stream_readable(s);
 	if (weir__is(s, WEIR__CLOSED | WEIR__DOOMED | WEIR__HELD))
 		return;
-	if (weir__is(s, WEIR__EOF) && !weir__is(s, WEIR__END_TOLD))
+	if (weir__is(s, WEIR__EOF) && !weir__is(s, WEIR__END_TOLD) && !end_waits(s))
 		tell_end(s);
 }
 

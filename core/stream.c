@@ -354,6 +354,16 @@ void weir_stream_on(weir_stream *s, const weir_stream_ops *ops, void *arg)
 	s->arg = arg;
 }
 
+void weir__stream_hand_over(weir_stream *s, const weir_stream_ops *ops, void *arg)
+{
+	weir_stream_on(s, ops, arg);
+	weir__stream_limit(s, -1);
+	weir__stream_evictable(s, false);
+	weir__unset(s, WEIR__HELD | WEIR__END_TOLD);
+	weir__stream_offer(s);
+	weir__stream_update(s);
+}
+
 int64_t weir_queued(const weir_stream *s)
 {
 	return s->flow ? s->flow->out.queued : 0;

@@ -87,6 +87,12 @@ void weir__stream_last(weir_stream *stream);
 void weir__stream_reset(weir_stream *stream);
 /* Ends the stream from the loop: gone(why) is the last call. */
 void weir__stream_doom(weir_stream *stream, int why);
+/*
+ * Gives it another role for good: it is the user's own from here on, without limit, and
+ * not to be dropped. What is unread is offered to the new role, and the peer's end told to
+ * it, also if the old one heard of it; both from the loop.
+ */
+void weir__stream_hand_over(weir_stream *stream, const weir_stream_ops *ops, void *arg);
 /* The stream of a descriptor, or NULL. */
 weir_stream *weir__stream_at(const weir_loop *loop, int32_t fd);
 /* Octets that the data callback left. */

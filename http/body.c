@@ -13,7 +13,7 @@
  * from 0; there spent counts its lines.
  */
 #include "http/parse.h"
-#include "http/scan.h"
+#include "http/octets.h"
 
 /* ---- chunk lines ---- */
 
@@ -96,9 +96,9 @@ static enum line_octet line_octet(uint8_t octet)
 	case '\\':
 		return IS_ESCAPE;
 	}
-	if (weir__is(octet, WEIR__TOKEN))
+	if (weir__octet_is(octet, WEIR__TOKEN))
 		return IS_TOKEN;
-	return weir__is(octet, WEIR__VALUE) ? IS_TEXT : IS_CONTROL;
+	return weir__octet_is(octet, WEIR__VALUE) ? IS_TEXT : IS_CONTROL;
 }
 
 static unsigned hex_value(uint8_t digit)
@@ -156,7 +156,7 @@ static weir_refusal line_octet_came(weir_parser *p, uint8_t octet)
 		return WEIR_BAD_CHUNK_LINE;
 	if (p->state == LINE_LF)
 		return octet == '\n' ? line_end(p) : WEIR_BAD_LINE_END;
-	if (p->state == SIZE && weir__is(octet, WEIR__HEX))
+	if (p->state == SIZE && weir__octet_is(octet, WEIR__HEX))
 		why = size_digit(p, octet);
 	else
 		why = extension_octet(p, octet);
@@ -220,9 +220,11 @@ static weir_event trailer_section(weir_parser *p, const uint8_t *data, uint32_t 
 {
 	const uint32_t most = weir__limit(p->limits->trailer, WEIR__DEFAULT_TRAILER);
 	const uint32_t here = len - at;
-	const weir_event event =
-		weir__field_lines(p, data + at, here < most ? here : most, most_trailers(p));
+	struct weir__window w;
+	weir_event event;
 
+	weir__look(&w, data + at, p->pos, here < most ? here : most);
+	event = weir__field_lines(p, &w, most_trailers(p));
 	if (event == WEIR_MORE && here > most)
 		return weir__refuse(p, WEIR_BIG_TRAILERS);
 	if (event == WEIR_BAD)
@@ -246,8 +248,6 @@ weir_event weir__body(weir_parser *p, const uint8_t *data, size_t len, size_t *u
 	const uint32_t end = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
 	uint32_t at = 0;
 
-	if (p->state == WEIR__FINISHED)
-		return weir__done(p);
 	for (; at < end; at++) {
 		weir_refusal why;
 

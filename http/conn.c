@@ -19,6 +19,9 @@
  * how the connection goes on. Then rest() sends what was gathered, puts away
  * what must outlive the octets, and sets the one time limit.
  *
+ * A request that is read whole may also end with the connection given away
+ * (switch.c): the stream has other callbacks then, and nothing here touches it.
+ *
  * The machine runs from the loop only. A function that the application calls
  * inside one of its callbacks leaves its mark in the exchange, and the machine
  * acts on it when the callback has returned; outside of callbacks it may
@@ -44,8 +47,8 @@ static bool takes_body(const weir_stream *stream, const struct weir_req *req)
 }
 
 /*
- * A callback has returned. False: there is no connection any more, or it has no
- * more use for octets. The exchange may be gone either way.
+ * A callback has returned. False: there is no connection any more, it was given
+ * away, or it has no more use for octets. The exchange may be gone either way.
  */
 static bool returned(weir_stream *stream, struct weir_req *req)
 {
@@ -287,6 +290,8 @@ static bool step_body(struct weir_req *req, char *data, size_t len, size_t *used
 		return false;
 	}
 	count_in(req, pieces.at - req->ready);
+	/* The rest is whose the connection becomes, if it is given away meanwhile. */
+	*used = pieces.at;
 	req->ready = (uint32_t)pieces.len;
 	req->flags &= (uint16_t) ~(WEIR__BEHIND | WEIR__AWAITED);
 	if (pieces.at < len)
@@ -460,6 +465,13 @@ void weir__req_ended(struct weir_req *req)
 	move_on(stream);
 }
 
+void weir__req_switched(struct weir_req *req, const weir_stream_ops *ops, void *arg)
+{
+	weir__stream_hand_over(req->stream, ops, arg);
+	req->stream = NULL;
+	weir__req_ended(req);
+}
+
 void weir__req_asks(struct weir_req *req)
 {
 	req->flags |= WEIR__ASKED;
@@ -529,6 +541,8 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 	}
 	if (stream->source.bits & WEIR__CLOSED)
 		return len;
+	if (!weir__conn_is(stream))
+		return at;
 	if (stream->arg && !weir__req_keep_head(stream->arg))
 		weir__stream_doom(stream, -ENOMEM);
 	if (!weir__conn_over(stream))

@@ -9,7 +9,7 @@
  *
  * server.c makes and ends servers, conn.c is the machine of a connection, with
  * exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
- * application's questions, reply.c writes.
+ * application's questions, reply.c writes, switch.c gives connections away.
  */
 #ifndef WEIR_HTTP_CONN_H
 #define WEIR_HTTP_CONN_H
@@ -98,8 +98,9 @@ struct weir_req {
 	const char *head;   /* the head's octets: where they were read, or in `kept` */
 	weir_field *fields; /* of the head: the server's, or in `kept` */
 	char *kept;         /* one block with the fields and octets of the head */
-	weir_field *parts;  /* the fields of a section that is not complete yet */
-	char *added;        /* fields of the reply to come, as text */
+	weir_field *parts;  /* the fields of a section that is not complete yet; at the end of
+			       the body, the trailers with their octets behind them */
+	char *added;        /* fields, or trailers, of the reply to come, as text */
 	weir_task task;
 	int64_t length;     /* Content-Length of the request; -1: chunked */
 	int64_t reply_left; /* WRITE_LENGTH: see there; DROP, LINGER: octets still dropped */
@@ -111,7 +112,7 @@ struct weir_req {
 	uint32_t ready; /* content in front of what is unread: parsed, not taken */
 	uint32_t peer;  /* after the stream has left: its peer */
 	uint16_t port;
-	uint16_t nfields, parts_cap;
+	uint16_t nfields, parts_cap, ntrailers;
 	uint16_t added_len, added_cap;
 	uint16_t flags;
 	uint8_t reading, writing;
@@ -134,6 +135,8 @@ extern const weir_stream_ops weir__http_ops;
 void weir__req_ended(struct weir_req *req);
 /* The application has changed what it wants of the body. */
 void weir__req_asks(struct weir_req *req);
+/* It has ended with a reply behind which the connection is the application's. */
+void weir__req_switched(struct weir_req *req, const weir_stream_ops *ops, void *arg);
 /* Calls ops->gone later, from the loop. */
 void weir__req_orphan(struct weir_req *req);
 /* Whether the connection can live on with what is unread of the body. */
@@ -148,10 +151,16 @@ static inline weir_server *weir__conn_server(const weir_stream *stream)
 	return weir__stream_owner_arg(stream);
 }
 
-/* Closed, or about to be: only the bits of the stream may be looked at. */
+/* False after weir_reply_switch: the stream is the application's. */
+static inline bool weir__conn_is(const weir_stream *stream)
+{
+	return stream->ops == &weir__http_ops;
+}
+
+/* Closed, about to be, or given away: only the bits of the stream may be looked at. */
 static inline bool weir__conn_over(const weir_stream *stream)
 {
-	return (stream->source.bits & (WEIR__CLOSED | WEIR__DOOMED)) != 0;
+	return (stream->source.bits & (WEIR__CLOSED | WEIR__DOOMED)) || !weir__conn_is(stream);
 }
 
 static inline bool weir__conn_at_eof(const weir_stream *stream)
@@ -235,6 +244,9 @@ void weir__conn_part(weir_stream *stream);
 void weir__reply_continue(struct weir_req *req);
 /* A reply of the server's own: the text as its body. `allow` adds that field. 0 or < 0. */
 int weir__reply_own(struct weir_req *req, int status, const char *text, bool allow);
+/* The head of a reply that ends HTTP on the connection: 101, or 200 when protocol is NULL.
+   0, or < 0 with nothing sent of it. */
+int weir__reply_switching(struct weir_req *req, const char *protocol);
 /* Gives back what weir_reply_field collected. */
 void weir__reply_forget(struct weir_req *req);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "http/head.h"
-#include "http/scan.h"
+#include "http/octets.h"
 
 #define COPY(out, text) (memcpy((out), (text), sizeof(text) - 1), (out) + sizeof(text) - 1)
 
@@ -169,7 +169,7 @@ size_t weir__emit_chunk_line(char *out, uint64_t len)
 
 static bool all_are(const char *text, enum weir__octet kind)
 {
-	while (*text && weir__is((uint8_t)*text, kind))
+	while (*text && weir__octet_is((uint8_t)*text, kind))
 		text++;
 	return !*text;
 }

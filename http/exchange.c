@@ -52,7 +52,7 @@ void weir__req_drop_parts(struct weir_req *req)
 {
 	weir__mem_free(memory(req->server), req->parts, req->parts_cap * sizeof *req->parts);
 	req->parts = NULL;
-	req->parts_cap = 0;
+	req->parts_cap = req->ntrailers = 0;
 }
 
 /* What belongs to one request goes; what belongs to the connection stays. */

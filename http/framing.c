@@ -9,11 +9,21 @@
  */
 #include "http/head.h"
 #include "http/parse.h"
-#include "http/scan.h"
+#include "http/octets.h"
+
+/* A registered name or IPv4 address, and perhaps a port: nearly all are. */
+static bool is_plain_host(const uint8_t *value, uint32_t len)
+{
+	uint32_t at = weir__run(value, 0, len, WEIR__REG_NAME);
+
+	if (at > 0 && at < len && value[at] == ':')
+		at = weir__run(value, at + 1, len, WEIR__DIGIT);
+	return at == len;
+}
 
 static void note_host(weir_parser *p, const uint8_t *value, uint32_t len)
 {
-	if (p->seen & WEIR__HOST || !weir__is_host(value, len))
+	if (p->seen & WEIR__HOST || !(is_plain_host(value, len) || weir__is_host(value, len)))
 		p->seen |= WEIR__HOST_BAD;
 	p->seen |= WEIR__HOST;
 }
@@ -52,7 +62,7 @@ static uint32_t skip_blank(const uint8_t *value, uint32_t at, uint32_t len)
 static uint32_t word_end(const uint8_t *value, uint32_t at, uint32_t len)
 {
 	if (at == len || value[at] != '"')
-		return weir__scan_token(value, at, len);
+		return weir__run(value, at, len, WEIR__TOKEN);
 	for (uint32_t i = at + 1; i < len; i++) {
 		if (value[i] == '"')
 			return i + 1;
@@ -72,7 +82,7 @@ static uint32_t parameters_end(const uint8_t *value, uint32_t at, uint32_t len)
 		if (semicolon == len || value[semicolon] != ';')
 			return at;
 		word = skip_blank(value, semicolon + 1, len);
-		at = weir__scan_token(value, word, len);
+		at = weir__run(value, word, len, WEIR__TOKEN);
 		if (at == word)
 			return 0;
 		at = skip_blank(value, at, len);
@@ -88,7 +98,7 @@ static uint32_t parameters_end(const uint8_t *value, uint32_t at, uint32_t len)
 /* One coding of the list from `at` on; returns where it ends, or 0 if it is malformed. */
 static uint32_t note_coding(weir_parser *p, const uint8_t *value, uint32_t at, uint32_t len)
 {
-	const uint32_t name_end = weir__scan_token(value, at, len);
+	const uint32_t name_end = weir__run(value, at, len, WEIR__TOKEN);
 	const uint32_t end = name_end == at ? 0 : parameters_end(value, name_end, len);
 	const bool chunked = name_end - at == 7 && weir__same(value + at, "chunked", 7);
 
@@ -123,20 +133,27 @@ static void note_codings(weir_parser *p, const uint8_t *value, uint32_t len)
 	}
 }
 
+/* What one option of Connection says; 0: something that does not matter here. */
+static unsigned connection_option(const uint8_t *octets, uint32_t len)
+{
+	if (len == 10 && weir__same(octets, "keep-alive", 10))
+		return WEIR__KEEP_ALIVE;
+	if (len == 5 && weir__same(octets, "close", 5))
+		return WEIR__CLOSE;
+	if (len == 7 && weir__same(octets, "upgrade", 7))
+		return WEIR__NAMES_UPGRADE;
+	return 0;
+}
+
 static void note_connection(weir_parser *p, const uint8_t *data, weir_slice list)
 {
+	/* Mostly the list is one option. */
+	const unsigned only = connection_option(data + list.at, list.len);
 	weir_slice item;
 
-	while (weir__list_next(data, &list, &item)) {
-		const uint8_t *octets = data + item.at;
-
-		if (item.len == 5 && weir__same(octets, "close", 5))
-			p->seen |= WEIR__CLOSE;
-		else if (item.len == 10 && weir__same(octets, "keep-alive", 10))
-			p->seen |= WEIR__KEEP_ALIVE;
-		else if (item.len == 7 && weir__same(octets, "upgrade", 7))
-			p->seen |= WEIR__NAMES_UPGRADE;
-	}
+	p->seen |= (uint16_t)only;
+	while (!only && weir__list_next(data, &list, &item))
+		p->seen |= (uint16_t)connection_option(data + item.at, item.len);
 }
 
 static void note_expect(weir_parser *p, const uint8_t *value, uint32_t len)
@@ -240,8 +257,15 @@ static void find_end(weir_parser *p, weir_framing otherwise, enum weir__parse_st
 
 static weir_refusal judge_request(weir_parser *p)
 {
+	const unsigned usual = WEIR__HOST | WEIR__CLOSE | WEIR__KEEP_ALIVE | WEIR__NAMES_UPGRADE;
 	weir_refusal why = WEIR_OK;
 
+	if (!(p->seen & ~usual) && p->seen & WEIR__HOST) {
+		set_framing(p, WEIR_NO_BODY, WEIR__FINISHED);
+		if (lives_on(p))
+			p->flags |= WEIR_KEEP;
+		return WEIR_OK;
+	}
 	if (p->seen & WEIR__HOST_BAD || (p->minor == 1 && !(p->seen & WEIR__HOST)))
 		why = WEIR_BAD_HOST;
 	if (why == WEIR_OK)

@@ -7,19 +7,39 @@
 #define WEIR_HTTP_HEAD_H
 
 #include "http/weir_http.h"
+#include "http/word.h"
 
 static inline uint8_t weir__lower(uint8_t octet)
 {
 	return octet >= 'A' && octet <= 'Z' ? octet | 0x20 : octet;
 }
 
-/* Are n octets this text, which is in lower case, but for the case of letters? */
+/*
+ * Are n octets this text, but for the case of letters? The text is of lower-case
+ * letters, digits and '-', the octets without controls: so each octet with bit 5
+ * set is the text's if, and only if, it is the same but for case. Eight at a time,
+ * the last eight again.
+ */
 static inline bool weir__same(const uint8_t *octets, const char *text, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (weir__lower(octets[i]) != (uint8_t)text[i])
-			return false;
-	return true;
+	const uint8_t *wanted = (const uint8_t *)text;
+	uint64_t differ = 0;
+
+	if (n < 4) {
+		for (size_t i = 0; i < n; i++)
+			differ |= (octets[i] | 0x20u) ^ wanted[i];
+	} else if (n < 8) {
+		differ |= (weir__half_word(octets) | 0x20202020) ^ weir__half_word(wanted);
+		differ |= (weir__half_word(octets + n - 4) | 0x20202020) ^
+		          weir__half_word(wanted + n - 4);
+	} else {
+		for (size_t i = 0; i + 8 < n; i += 8)
+			differ |= (weir__word(octets + i) | WEIR__EACH(0x20)) ^
+			          weir__word(wanted + i);
+		differ |= (weir__word(octets + n - 8) | WEIR__EACH(0x20)) ^
+		          weir__word(wanted + n - 8);
+	}
+	return !differ;
 }
 
 /*

@@ -3,7 +3,7 @@
  *
  * The parser's slices are looked at where the octets were read. Only what must
  * outlive them is put elsewhere: the fields of a section that has not come
- * whole, and nothing else.
+ * whole, and the trailers, which are asked for when the body is long gone.
  */
 #include <string.h>
 
@@ -75,11 +75,52 @@ static void add_piece(struct weir__pieces *pieces, weir_slice piece)
 	pieces->len += piece.len;
 }
 
+/* Copies a slice of data behind the *at octets that are in out, and has it point there. */
+static void move_slice(weir_slice *slice, const char *data, char *out, uint32_t *at)
+{
+	memcpy(out + *at, data + slice->at, slice->len);
+	slice->at = *at;
+	*at += slice->len;
+}
+
+/*
+ * The trailer section is complete, and its slices point into data, which goes: it gets a
+ * block of just its size, fields first. The parser has passed over those that may not be
+ * trailers. False: no memory.
+ */
+static bool keep_trailers(struct weir_req *req, const char *data)
+{
+	const weir_field *fields = req->parser.fields;
+	const uint16_t n = req->parser.nfields;
+	size_t octets = 0, cap;
+	weir_field *block;
+	uint32_t at = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		octets += fields[i].name.len + fields[i].value.len;
+	cap = n + (octets + sizeof *block - 1) / sizeof *block;
+	block = weir__mem_resize(memory(req->server), NULL, 0, cap * sizeof *block);
+	if (!block)
+		return false;
+	memcpy(block, fields, n * sizeof *block);
+	for (uint16_t i = 0; i < n; i++) {
+		move_slice(&block[i].name, data, (char *)(block + n), &at);
+		move_slice(&block[i].value, data, (char *)(block + n), &at);
+	}
+	if (req->parts)
+		weir__req_drop_parts(req);
+	req->parts = block;
+	req->parts_cap = (uint16_t)cap;
+	req->ntrailers = n;
+	return true;
+}
+
 /* Reads as much of the message as is there. False: no memory. */
 bool weir__take_pieces(struct weir_req *req, struct weir__pieces *pieces, size_t len)
 {
 	weir_parser *p = &req->parser;
 	weir_event event = WEIR_BODY;
+	const char *trailers = NULL;
 
 	while (event != WEIR_MORE && event != WEIR_DONE && event != WEIR_BAD) {
 		size_t used;
@@ -90,6 +131,8 @@ bool weir__take_pieces(struct weir_req *req, struct weir__pieces *pieces, size_t
 		event = weir_parse(p, pieces->data + pieces->at, len - pieces->at, &used, &piece);
 		if (event == WEIR_BODY)
 			add_piece(pieces, piece);
+		else if (event == WEIR_TRAILERS && !pieces->dropped)
+			trailers = pieces->data + pieces->at;
 		pieces->at += used;
 	}
 	pieces->bad = event == WEIR_BAD;
@@ -97,7 +140,8 @@ bool weir__take_pieces(struct weir_req *req, struct weir__pieces *pieces, size_t
 		req->flags |= WEIR__PARSED;
 	if (event == WEIR_MORE && p->seen & WEIR__TRAILER)
 		return weir__take_parts(req, WEIR__TRAILERS, len - pieces->at);
-	return true;
+	/* The end comes right behind them, without another octet. */
+	return !trailers || keep_trailers(req, trailers);
 }
 
 /* Moves what was not taken right before what was not parsed. */

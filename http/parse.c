@@ -21,7 +21,11 @@
  * The limit of the head is the end of what is looked at: if octets run out at
  * the limit and there is one more, that is the octet which passes it.
  */
+#include <string.h>
+
+#include "http/octets.h"
 #include "http/parse.h"
+#include "http/word.h"
 
 static const weir_limits no_limits;
 
@@ -54,6 +58,157 @@ void weir_parser_answers(weir_parser *p, weir_method method)
 	p->answers = (uint8_t)method;
 }
 
+/* ---- the head, whole and usual ------------------------------------------ */
+
+/*
+ * Nearly every request has come whole, and there is nothing unusual to it. Such a
+ * one is read here. What is cut, seldom or wrong is left to startline.c and
+ * fields.c, which read it part by part, and refuse what must be refused.
+ */
+
+/* The octets of a method that begins the line; 0: not one that a SP ends. */
+static uint32_t whole_method(weir_parser *p, const uint8_t *data, uint32_t end)
+{
+	uint32_t len = 3;
+
+	if (!memcmp(data, "GET ", 4)) {
+		p->method = WEIR_GET;
+		return len;
+	}
+	len = weir__run(data, 0, end, WEIR__TOKEN);
+	if (len > UINT16_MAX || len == end || data[len] != ' ')
+		return 0;
+	p->method = (uint8_t)weir__method(data, len);
+	return len;
+}
+
+/* The end of the request line; 0: not a usual one. */
+static uint32_t whole_request_line(weir_parser *p, const uint8_t *data, uint32_t end)
+{
+	/* "HTTP/1.1" as a word is this, and "HTTP/1.0" without the last 1. */
+	const uint64_t http_1_1 = weir__word((const uint8_t *)"HTTP/1.1"), one = UINT64_C(1) << 56;
+	const uint32_t most = weir__limit(p->limits->target, WEIR__DEFAULT_TARGET);
+	const uint32_t method = end < 16 ? 0 : whole_method(p, data, end), begin = method + 1;
+	uint64_t version;
+	uint32_t at;
+
+	if (method == 0)
+		return 0;
+	at = weir__target_end(data, begin, end);
+	if (at == begin || at - begin > most || end - at < 11 || data[at] != ' ')
+		return 0;
+	version = weir__word(data + at + 1);
+	if ((version | one) != http_1_1 || memcmp(data + at + 9, "\r\n", 2) != 0)
+		return 0;
+	p->minor = (version & one) != 0;
+	p->method_len = (uint16_t)method;
+	p->target = (weir_slice){begin, at - begin};
+	if ((data[begin] != '/' || p->method == WEIR_CONNECT) &&
+	    weir__judge_target(p, data) != WEIR_OK)
+		return 0;
+	return at + 11;
+}
+
+/*
+ * Takes the field line that begins at `begin`, whose name ends at `colon` and
+ * whose CR should be at `cr`, with an octet behind it. False: it is not a usual one.
+ */
+static inline bool take_line(weir_parser *p, const uint8_t *data, weir_field *f, uint32_t begin,
+                             uint32_t colon, uint32_t cr)
+{
+	uint32_t at = colon + 1, end = cr;
+
+	if (data[colon] != ':' || colon == begin || memcmp(data + cr, "\r\n", 2) != 0)
+		return false;
+	f->name.at = begin;
+	f->name.len = colon - begin;
+	/* Of blanks, and the CR, mostly none is left there or here. */
+	at += data[at] == ' ';
+	while (data[at] <= ' ' && at < end)
+		at++;
+	f->value.at = at;
+	while (data[end - 1] <= ' ' && at < end)
+		end--;
+	f->value.len = end - at;
+	if (weir__may_frame(data + begin, colon - begin))
+		weir__note_field(p, data, f);
+	return true;
+}
+
+/* What was taken ends at `begin`. True: the head does, with an empty line there. */
+static bool lines_taken(weir_parser *p, const weir_field *f, const uint8_t *data, uint32_t begin,
+                        uint32_t end)
+{
+	p->nfields = (uint16_t)(f - p->fields);
+	p->spent = p->nfields;
+	p->pos = begin;
+	return end - begin >= 2 && memcmp(data + begin, "\r\n", 2) == 0;
+}
+
+/* Takes the lines of a short rest of a head, which is not worth a pass. */
+static bool few_lines(weir_parser *p, const uint8_t *data, uint32_t end, uint32_t most)
+{
+	weir_field *f = p->fields, *const last = f + most;
+	uint32_t begin = p->pos;
+
+	while (f < last && begin < end && data[begin] != '\r') {
+		const uint32_t colon = weir__token_end(data, begin, end);
+		const uint32_t cr = colon < end ? weir__value_end(data, colon + 1, end) : end;
+
+		if (end - cr < 2 || !take_line(p, data, f, begin, colon, cr))
+			break;
+		begin = cr + 2;
+		f++;
+	}
+	return lines_taken(p, f, data, begin, end);
+}
+
+/* The marks of values, taken one after the other. */
+struct walk {
+	const weir__marks *marks; /* of the block */
+	uint64_t bits;            /* those left of it */
+	uint32_t at;              /* where it begins */
+};
+
+/* There is always another: the window has marks at its end. */
+static inline uint32_t walk_on(struct walk *walk)
+{
+	uint32_t mark;
+
+	while (!walk->bits) {
+		walk->bits = (*++walk->marks)[WEIR__VALUE_ENDS];
+		walk->at += WEIR__BLOCK;
+	}
+	mark = walk->at + weir__lowest(walk->bits);
+	walk->bits &= walk->bits - 1;
+	return mark;
+}
+
+/*
+ * Takes lines of a window that begins with the first. The marks of values then
+ * come in pairs, CR and LF, so that a line is found without waiting for what is
+ * done with the one before it: where its name ends, the processor finds out
+ * meanwhile.
+ */
+static bool marked_lines(weir_parser *p, const struct weir__window *w, uint32_t most)
+{
+	weir_field *f = p->fields, *const last = f + most;
+	struct walk walk = {w->marks, w->marks[0][WEIR__VALUE_ENDS], w->from};
+	uint32_t begin = w->from;
+
+	while (f < last) {
+		const uint32_t cr = walk_on(&walk);
+
+		if (cr == begin || cr + 2 > w->stop ||
+		    !take_line(p, w->data, f, begin, weir__name_end(w, begin), cr))
+			break;
+		walk_on(&walk);
+		begin = cr + 2;
+		f++;
+	}
+	return lines_taken(p, f, w->data, begin, w->stop);
+}
+
 /* ---- the head ----------------------------------------------------------- */
 
 static uint32_t most_fields(const weir_parser *p)
@@ -61,17 +216,6 @@ static uint32_t most_fields(const weir_parser *p)
 	const uint32_t most = weir__limit(p->limits->fields, WEIR__DEFAULT_FIELDS);
 
 	return most < p->max_fields ? most : p->max_fields;
-}
-
-static weir_event head_parts(weir_parser *p, const uint8_t *data, uint32_t end)
-{
-	weir_event event = WEIR_DONE;
-
-	if (p->state < WEIR__STATUS)
-		event = weir__request_line(p, data, end);
-	else if (p->state < WEIR__FIELD_LINE)
-		event = weir__status_line(p, data, end);
-	return event == WEIR_DONE ? weir__field_lines(p, data, end, most_fields(p)) : event;
 }
 
 /* The next message begins: forget the last one, keep what belongs to the caller. */
@@ -90,27 +234,67 @@ static bool at_beginning(const weir_parser *p)
 	return p->state == p->first && p->pos == 0;
 }
 
-static weir_event parse_head(weir_parser *p, const uint8_t *data, size_t len, size_t *used)
+/* From the first octet of a request on. True: its head is whole and usual. */
+static bool whole_head(weir_parser *p, const uint8_t *data, uint32_t end)
 {
-	const uint32_t most = weir__limit(p->limits->head, WEIR__DEFAULT_HEAD);
-	weir_event event;
-	weir_refusal why;
+	struct weir__window w;
 
-	if (len == 0)
-		return WEIR_MORE;
-	if (at_beginning(p))
-		begin(p);
-	event = head_parts(p, data, len < most ? (uint32_t)len : most);
-	if (event == WEIR_MORE && len > most)
-		return weir__refuse(p, WEIR_BIG_HEAD);
+	p->pos = whole_request_line(p, data, end);
+	if (p->pos == 0)
+		return false;
+	p->state = WEIR__FIELD_LINE;
+	if (end - p->pos < WEIR__BLOCK)
+		return few_lines(p, data, end, most_fields(p));
+	weir__look(&w, data, p->pos, end);
+	return marked_lines(p, &w, most_fields(p));
+}
+
+/* From wherever it was left. */
+static weir_event any_head(weir_parser *p, const uint8_t *data, uint32_t end)
+{
+	struct weir__window w;
+	weir_event event = WEIR_DONE;
+
+	if (p->state < WEIR__FIELD_LINE)
+		event = weir__is_response(p) ? weir__status_line(p, data, end)
+		                             : weir__request_line(p, data, end);
 	if (event != WEIR_DONE)
 		return event;
-	why = weir__judge_head(p);
+	weir__look(&w, data, p->pos, end);
+	return weir__field_lines(p, &w, most_fields(p));
+}
+
+/* All lines of the head are read, up to p->pos. */
+static weir_event judge(weir_parser *p, size_t *used)
+{
+	const weir_refusal why = weir__judge_head(p);
+
 	if (why != WEIR_OK)
 		return weir__refuse(p, why);
 	*used = p->pos;
 	p->pos = 0;
 	return WEIR_HEAD_END;
+}
+
+static weir_event parse_head(weir_parser *p, const uint8_t *data, size_t len, size_t *used)
+{
+	const uint32_t most = weir__limit(p->limits->head, WEIR__DEFAULT_HEAD);
+	const uint32_t end = len < most ? (uint32_t)len : most;
+	weir_event event;
+
+	if (len == 0)
+		return WEIR_MORE;
+	if (at_beginning(p)) {
+		begin(p);
+		if (!weir__is_response(p) && whole_head(p, data, end)) {
+			p->pos += 2;
+			return judge(p, used);
+		}
+	}
+	event = any_head(p, data, end);
+	if (event == WEIR_MORE && len > most)
+		return weir__refuse(p, WEIR_BIG_HEAD);
+	return event == WEIR_DONE ? judge(p, used) : event;
 }
 
 /* ---- events ------------------------------------------------------------- */
@@ -125,6 +309,8 @@ static bool in_head(const weir_parser *p)
 weir_event weir_parse(weir_parser *p, const void *data, size_t len, size_t *used, weir_slice *piece)
 {
 	*used = 0;
+	if (p->state == WEIR__FINISHED)
+		return weir__done(p);
 	if (p->state == WEIR__REFUSED)
 		return WEIR_BAD;
 	if (in_head(p))

@@ -11,6 +11,7 @@
 
 #include <limits.h>
 
+#include "http/scan.h"
 #include "http/weir_http.h"
 
 /* The order matters: up to WEIR__FIELD_VALUE pos counts octets of an unconsumed section. */
@@ -112,11 +113,28 @@ weir_event weir__request_line(weir_parser *p, const uint8_t *data, uint32_t end)
 weir_event weir__status_line(weir_parser *p, const uint8_t *data, uint32_t end);
 
 /*
- * Reads field lines up to and with the empty line that ends their section.
- * Returns WEIR_DONE when that is read (p->pos octets from data), WEIR_MORE or
- * WEIR_BAD. At most `most` lines may come.
+ * Reads field lines from p->pos on, up to and with the empty line that ends their
+ * section; w is a window there. Returns WEIR_DONE when that is read (p->pos is
+ * behind it), WEIR_MORE or WEIR_BAD. At most `most` lines may come.
  */
-weir_event weir__field_lines(weir_parser *p, const uint8_t *data, uint32_t end, uint32_t most);
+weir_event weir__field_lines(weir_parser *p, struct weir__window *w, uint32_t most);
+
+static inline bool weir__is_blank(uint8_t octet)
+{
+	return octet == ' ' || octet == '\t';
+}
+
+/* Length and first letter tell nearly all names from the six that weir__note_field hears. */
+static inline bool weir__may_frame(const uint8_t *name, uint32_t len)
+{
+	static const uint8_t first[] = {
+		[4] = 'h', [6] = 'e', [7] = 'u', [10] = 'c', [14] = 'c', [17] = 't'};
+
+	return len < sizeof first && (name[0] | 0x20) == first[len];
+}
+
+/* May a field of this name, which is a token, be in a trailer section (RFC 9110 6.5.1)? */
+bool weir__may_trail(const uint8_t *name, uint32_t len);
 
 /* Hears one field; whatever it says is judged by weir__judge_head. */
 void weir__note_field(weir_parser *p, const uint8_t *data, const weir_field *field);

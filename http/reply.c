@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "http/conn.h"
+#include "http/head.h"
+#include "http/parse.h"
 
 static const weir_str no_str;
 
@@ -155,13 +157,31 @@ static int add_field(struct weir_req *req, const char *name, const char *value)
 	return 0;
 }
 
-/* The fields and the empty line behind them. */
-static weir_str end_of_head(struct weir_req *req)
+/* The fields, or trailers, and the empty line behind them. */
+static weir_str end_of_section(struct weir_req *req)
 {
 	if (!req->added_len)
 		return (weir_str){"\r\n", 2};
 	memcpy(req->added + req->added_len, "\r\n", 2);
 	return (weir_str){req->added, req->added_len + 2u};
+}
+
+/* Who sends Upgrade names it in Connection, so that it goes no further (RFC 9110 7.8). */
+static int add_upgrade(struct weir_req *req, const char *protocols)
+{
+	const uint16_t before = req->added_len;
+	int result = add_field(req, "Upgrade", protocols);
+
+	if (result == 0)
+		result = add_field(req, "Connection", "upgrade");
+	if (result < 0)
+		req->added_len = before;
+	return result;
+}
+
+static bool is_upgrade(const char *name)
+{
+	return strlen(name) == 7 && weir__same((const uint8_t *)name, "upgrade", 7);
 }
 
 int weir_reply_field(weir_req *req, const char *name, const char *value)
@@ -170,6 +190,20 @@ int weir_reply_field(weir_req *req, const char *name, const char *value)
 		return WEIR_EINVALID;
 	if (req->writing != WEIR__WRITE_NONE)
 		return WEIR_ESTATE;
+	return is_upgrade(name) ? add_upgrade(req, value) : add_field(req, name, value);
+}
+
+int weir_reply_trailer(weir_req *req, const char *name, const char *value)
+{
+	if (!req->stream)
+		return WEIR_ECLOSED;
+	/* What the parser passes over in a trailer section is not sent in one, either. */
+	if (!weir__is_field(name, value) ||
+	    !weir__may_trail((const uint8_t *)name, (uint32_t)strlen(name)))
+		return WEIR_EINVALID;
+	if (req->writing == WEIR__WRITE_NONE || req->writing == WEIR__WRITE_LENGTH)
+		return WEIR_ESTATE;
+	/* Where there are no chunks they are collected in vain: the results are the same. */
 	return add_field(req, name, value);
 }
 
@@ -225,7 +259,7 @@ static int64_t put_head(struct weir_req *req, const struct weir__reply_head *hea
 		len = (size_t)(append(text + len, "\r\n", 2) - text);
 	pieces[n++] = (weir_str){text, len};
 	if (req->added_len)
-		pieces[n++] = end_of_head(req);
+		pieces[n++] = end_of_section(req);
 	if (body.len)
 		pieces[n++] = body;
 	return put(req, pieces, n, gather);
@@ -233,15 +267,29 @@ static int64_t put_head(struct weir_req *req, const struct weir__reply_head *hea
 
 /* ---- replies of the server's own ---------------------------------------- */
 
-void weir__reply_continue(struct weir_req *req)
+/* It has been said: neither the client nor a 101 waits for it any more. */
+static void continue_said(struct weir_req *req)
+{
+	req->flags &= (uint16_t)~WEIR__AWAITED;
+	req->parser.flags &= (uint8_t)~WEIR_EXPECT_CONTINUE;
+}
+
+static int64_t say_continue(struct weir_req *req)
 {
 	static const weir_str text = {"HTTP/1.1 100 Continue\r\n\r\n", 25};
+	const int64_t result = put(req, &text, 1, false);
 
+	if (result >= 0)
+		continue_said(req);
+	return result;
+}
+
+void weir__reply_continue(struct weir_req *req)
+{
 	if (!weir__req_is(req, WEIR__AWAITED) || weir__req_is(req, WEIR__UNWANTED | WEIR__BEHIND) ||
 	    req->writing != WEIR__WRITE_NONE)
 		return;
-	if (put(req, &text, 1, false) >= 0)
-		req->flags &= (uint16_t)~WEIR__AWAITED;
+	say_continue(req);
 }
 
 int weir__reply_own(struct weir_req *req, int status, const char *text, bool allow)
@@ -271,13 +319,40 @@ int weir__reply_own(struct weir_req *req, int status, const char *text, bool all
 	return 0;
 }
 
+/*
+ * Sent at once: nobody comes here again for this connection. A client that has sent the
+ * body it announced with Expect without waiting gets its 100 before a 101 all the same
+ * (RFC 9110 7.8).
+ */
+int weir__reply_switching(struct weir_req *req, const char *protocol)
+{
+	const struct weir__reply_head head = {.status = protocol ? 101 : 200, .length = -1};
+	const uint16_t before = req->added_len;
+	int64_t result = protocol ? add_upgrade(req, protocol) : 0;
+
+	if (result == 0 && protocol && req->parser.flags & WEIR_EXPECT_CONTINUE)
+		result = say_continue(req);
+	if (result >= 0)
+		result = put_head(req, &head, no_str, false);
+	if (result >= 0)
+		return 0;
+	req->added_len = before;
+	return (int)result;
+}
+
 /* ---- whole replies ------------------------------------------------------ */
+
+/* What follows a 2xx to CONNECT is a tunnel: weir_reply_switch makes it (RFC 9110 9.3.6). */
+static bool opens_tunnel(const struct weir_req *req, int status)
+{
+	return req->parser.method == WEIR_CONNECT && status < 300;
+}
 
 static int check_begin(const struct weir_req *req, int status)
 {
 	if (req->writing != WEIR__WRITE_NONE)
 		return WEIR_ESTATE;
-	return status < 200 || status > 599 ? WEIR_EINVALID : 0;
+	return status < 200 || status > 599 || opens_tunnel(req, status) ? WEIR_EINVALID : 0;
 }
 
 /* A type that is longer than most goes with the application's fields. */
@@ -401,17 +476,23 @@ int64_t weir_reply_write(weir_req *req, const void *data, size_t len)
 	return at_rest(req, result);
 }
 
+/* With the trailers, if there are any. */
+static int64_t put_last_chunk(struct weir_req *req)
+{
+	const weir_str pieces[2] = {{"0\r\n", 3}, end_of_section(req)};
+
+	return put(req, pieces, 2, weir__req_is(req, WEIR__BUSY));
+}
+
 /* What is missing of a reply that ends now. */
 static int finish(struct weir_req *req)
 {
-	static const weir_str last_chunk = {"0\r\n\r\n", 5};
-
 	switch (req->writing) {
 	case WEIR__WRITE_NONE:
 		req->flags |= WEIR__CLOSING;
 		return weir__reply_own(req, 500, NULL, false);
 	case WEIR__WRITE_CHUNKED:
-		return put(req, &last_chunk, 1, weir__req_is(req, WEIR__BUSY)) < 0 ? -ENOMEM : 0;
+		return put_last_chunk(req) < 0 ? -ENOMEM : 0;
 	case WEIR__WRITE_LENGTH:
 		if (req->reply_left == 0)
 			return 0;
@@ -453,12 +534,12 @@ int64_t weir_reply_interim(weir_req *req, int status)
 		return WEIR_EFULL;
 	if (req->parser.minor > 0) {
 		pieces[0] = (weir_str){line, weir__emit_status(line, status)};
-		pieces[1] = end_of_head(req);
+		pieces[1] = end_of_section(req);
 		result = put(req, pieces, 2, false);
 		if (result < 0)
 			return result;
 		if (status == 100)
-			req->flags &= (uint16_t)~WEIR__AWAITED;
+			continue_said(req);
 	}
 	req->added_len = 0;
 	return at_rest(req, result);

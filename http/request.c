@@ -88,6 +88,38 @@ int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *valu
 	return 1;
 }
 
+/* Known when all of the body was handed out, however its octets were cut. */
+static uint32_t trailers(const weir_req *req)
+{
+	return req->reading == WEIR__READ_WHOLE ? req->ntrailers : 0;
+}
+
+/* Their octets stand behind their fields. */
+static weir_str trailer_piece(const weir_req *req, weir_slice slice)
+{
+	return (weir_str){(const char *)(req->parts + req->ntrailers) + slice.at, slice.len};
+}
+
+weir_str weir_req_trailer(const weir_req *req, const char *name)
+{
+	const uint32_t n = trailers(req);
+	uint32_t i;
+
+	if (n == 0)
+		return (weir_str){NULL, 0};
+	i = weir__field_find(req->parts + n, req->parts, n, name, 0);
+	return i < n ? trailer_piece(req, req->parts[i].value) : (weir_str){NULL, 0};
+}
+
+int weir_req_nth_trailer(const weir_req *req, unsigned i, weir_str *name, weir_str *value)
+{
+	if (i >= trailers(req))
+		return 0;
+	*name = trailer_piece(req, req->parts[i].name);
+	*value = trailer_piece(req, req->parts[i].value);
+	return 1;
+}
+
 int64_t weir_req_length(const weir_req *req)
 {
 	return req->length;

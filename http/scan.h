@@ -1,178 +1,139 @@
 /*
- * scan.h: how far does a run of harmless octets reach?
+ * scan.h: where in these octets is something that the parser must look at?
  *
- * The parser spends its time here and nowhere else: three functions that, from
- * an offset on, find the first octet that is not of a kind. They look at eight
- * octets at once in a plain 64-bit word. Whoever brings wider registers
- * replaces these three and nothing else.
+ * One pass turns blocks of 64 octets into two words of a bit for each octet, the
+ * first octet the lowest bit: one for names and one for values. The parser then
+ * steps from bit to bit and looks at no other octet. The pass is all that there
+ * is per processor (scan_*.c); which one is used is chosen at run time from what
+ * the processor has, or by configure for a fixed target.
  *
- * How a word tells. For an octet x < 0x80, (x - n) borrows into bit 7 when x < n,
- * and (y - 1) does when y = x ^ c is 0, that is when x is c. The borrow may run
- * on and flag octets above that are innocent, never one below: so the lowest
- * flag is always true, and only that one is believed.
+ * Whoever cannot look octets up in a table marks values only: names are a small
+ * part of a head, and are then looked through where they are.
  */
 #ifndef WEIR_HTTP_SCAN_H
 #define WEIR_HTTP_SCAN_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-enum weir__octet {
-	WEIR__TOKEN = 1,    /* RFC 9110 5.6.2 */
-	WEIR__TARGET = 2,   /* 0x21-0x7E without '#' */
-	WEIR__VALUE = 4,    /* 0x20-0x7E, 0x80-0xFF, HTAB */
-	WEIR__REG_NAME = 8, /* RFC 3986 3.2.2 without '%' */
-	WEIR__HEX = 16
+#include "http/compiler.h"
+#include "http/octets.h"
+
+enum { WEIR__BLOCK = 64 };
+
+enum weir__mark {
+	WEIR__NAME_ENDS, /* octets that no token has */
+	WEIR__VALUE_ENDS /* octets that no value has, and HTAB */
 };
 
-extern const uint8_t weir__octets[256];
-
-static inline int weir__is(uint8_t octet, unsigned kinds)
-{
-	return (weir__octets[octet] & kinds) != 0;
-}
-
-#define WEIR__EACH(octet) (0x0101010101010101u * (uint64_t)(octet))
-#define WEIR__HIGH WEIR__EACH(0x80)
-
-/* Offset of the lowest flagged octet of a word that was loaded from memory. */
-#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-static inline uint32_t weir__lowest(uint64_t flags)
-{
-	return (uint32_t)__builtin_ctzll(flags) >> 3;
-}
-
-static inline uint64_t weir__word(const uint8_t *octets)
-{
-	uint64_t word;
-
-	memcpy(&word, octets, sizeof word);
-	return word;
-}
-#else
-static inline uint32_t weir__lowest(uint64_t flags)
-{
-	uint32_t n = 0;
-
-	while (!(flags >> (8 * n) & 0x80))
-		n++;
-	return n;
-}
-
-static inline uint64_t weir__word(const uint8_t *octets)
-{
-	uint64_t word = 0;
-
-	for (int i = 7; i >= 0; i--)
-		word = word << 8 | octets[i];
-	return word;
-}
-#endif
+/* The marks of one block, by enum weir__mark. */
+typedef uint64_t weir__marks[2];
 
 /*
- * These two flag octets that are c, or below n <= 0x80. Both may lie above the
- * lowest flag, and about octets from 0x80 on: weir__true takes those out.
+ * Marks the blocks of octets[0..len); len > 0. If the last block is not whole, what
+ * is behind its octets is marked as well. False: values only.
  */
-static inline uint64_t weir__equal(uint64_t word, uint8_t c)
-{
-	return (word ^ WEIR__EACH(c)) - WEIR__EACH(1);
-}
+typedef bool weir__scan_fn(const uint8_t *octets, uint32_t len, weir__marks *marks);
 
-static inline uint64_t weir__below(uint64_t word, uint8_t n)
-{
-	return word - WEIR__EACH(n);
-}
+/* ---- the ways ----------------------------------------------------------- */
 
-static inline uint64_t weir__true(uint64_t flags, uint64_t word)
-{
-	return flags & ~word & WEIR__HIGH;
-}
+struct weir__scan_way {
+	const char *name;
+	weir__scan_fn *scan;
+	bool (*here)(void); /* does this processor have what it takes? */
+};
 
-/* Flags octets that no field value holds, and HTAB. */
-static inline uint64_t weir__not_value(uint64_t word)
-{
-	return weir__true(weir__below(word, 0x20) | weir__equal(word, 0x7f), word);
-}
+extern const struct weir__scan_way weir__scan_swar, weir__scan_sse2, weir__scan_avx2,
+	weir__scan_avx512, weir__scan_neon;
 
-/* Flags octets that no target holds. */
-static inline uint64_t weir__not_target(uint64_t word)
-{
-	return weir__true(weir__below(word, 0x21) | weir__equal(word, 0x7f) |
-	                          weir__equal(word, '#'),
-	                  word) |
-	       (word & WEIR__HIGH);
-}
+/* Those of this build, the best first; NULL behind the last. For tests and measurements. */
+extern const struct weir__scan_way *const weir__scan_ways[];
+/* Marks with the way that was chosen. */
+bool weir__scan(const uint8_t *octets, uint32_t len, weir__marks *marks);
+/* Has all parsers use this way from now on; NULL: the best that the processor has. */
+void weir__scan_use(const struct weir__scan_way *way);
 
 /*
- * Flags octets that are no letter, digit or '-', of which nearly all names are
- * made. Without their high bits the octets cannot carry into one another, so
- * here every flag is true.
+ * For a way that knows only whole blocks: the octets themselves if there are 64 of
+ * them, else a copy of the n that there are, with zeros behind them.
  */
-static inline uint64_t weir__not_word(uint64_t word)
+static inline const uint8_t *weir__whole_block(const uint8_t *octets, uint32_t n,
+                                               uint8_t copy[WEIR__BLOCK])
 {
-	const uint64_t low = word & ~WEIR__HIGH;
-	const uint64_t small = low | WEIR__EACH(0x20);
-	const uint64_t letter =
-		(small + WEIR__EACH(0x80 - 'a')) & ~(small + WEIR__EACH(0x7f - 'z'));
-	const uint64_t digit = (low + WEIR__EACH(0x80 - '0')) & ~(low + WEIR__EACH(0x7f - '9'));
-	const uint64_t dash = ~((low ^ WEIR__EACH('-')) + WEIR__EACH(0x7f));
-
-	return (~(letter | digit | dash) | word) & WEIR__HIGH;
-}
-
-/* The first octet from `at` on, below `end`, that is not of these kinds. */
-static inline uint32_t weir__scan_few(const uint8_t *data, uint32_t at, uint32_t end,
-                                      unsigned kinds)
-{
-	while (at < end && weir__is(data[at], kinds))
-		at++;
-	return at;
-}
-
-static inline uint32_t weir__scan_token(const uint8_t *data, uint32_t at, uint32_t end)
-{
-	while (end - at >= 8) {
-		const uint64_t flags = weir__not_word(weir__word(data + at));
-
-		if (!flags) {
-			at += 8;
-			continue;
-		}
-		at += weir__lowest(flags);
-		if (!weir__is(data[at], WEIR__TOKEN))
-			return at;
-		at++;
+	if (n >= WEIR__BLOCK)
+		return octets;
+	memset(copy, 0, WEIR__BLOCK);
+	/* Two moves of one length, which may overlap, are one branch. */
+	if (n >= 32) {
+		memcpy(copy, octets, 32);
+		memcpy(copy + n - 32, octets + n - 32, 32);
+	} else if (n >= 16) {
+		memcpy(copy, octets, 16);
+		memcpy(copy + n - 16, octets + n - 16, 16);
+	} else if (n >= 8) {
+		memcpy(copy, octets, 8);
+		memcpy(copy + n - 8, octets + n - 8, 8);
+	} else {
+		for (uint32_t i = 0; i < n; i++)
+			copy[i] = octets[i];
 	}
-	return weir__scan_few(data, at, end, WEIR__TOKEN);
+	return copy;
 }
 
-static inline uint32_t weir__scan_target(const uint8_t *data, uint32_t at, uint32_t end)
-{
-	while (end - at >= 8) {
-		const uint64_t flags = weir__not_target(weir__word(data + at));
+/* ---- the window --------------------------------------------------------- */
 
-		if (flags)
-			return at + weir__lowest(flags);
-		at += 8;
-	}
-	return weir__scan_few(data, at, end, WEIR__TARGET);
+/* So many blocks are marked at once. */
+enum { WEIR__WINDOW = 16 };
+
+/* The octets whose marks are known: data[from..stop). At `stop` there are always both. */
+struct weir__window {
+	const uint8_t *data;
+	uint32_t from, stop;
+	uint32_t end;      /* where data ends */
+	bool names_marked; /* else the marks tell of values only */
+	weir__marks marks[WEIR__WINDOW + 1];
+};
+
+/* Marks data from `from` on. No octet at or beyond data + end is read. */
+static inline void weir__look(struct weir__window *w, const uint8_t *data, uint32_t from,
+                              uint32_t end)
+{
+	const uint32_t most = WEIR__WINDOW * WEIR__BLOCK;
+	const uint32_t len = end - from < most ? end - from : most;
+
+	w->data = data;
+	w->from = from;
+	w->stop = from + len;
+	w->end = end;
+	w->names_marked = len > 0 && weir__scan(data + from, len, w->marks);
+	if (len % WEIR__BLOCK == 0)
+		w->marks[len / WEIR__BLOCK][0] = w->marks[len / WEIR__BLOCK][1] = 1;
 }
 
-static inline uint32_t weir__scan_value(const uint8_t *data, uint32_t at, uint32_t end)
+/* The first octet at or behind pos that has this mark; pos is not behind the window. */
+static inline uint32_t weir__next(const struct weir__window *w, enum weir__mark kind, uint32_t pos)
 {
-	while (end - at >= 8) {
-		const uint64_t flags = weir__not_value(weir__word(data + at));
+	const uint32_t at = pos - w->from;
+	const weir__marks *marks = w->marks + at / WEIR__BLOCK;
+	uint64_t bits = (*marks)[kind] >> at % WEIR__BLOCK;
 
-		if (!flags) {
-			at += 8;
-			continue;
-		}
-		at += weir__lowest(flags);
-		if (data[at] != '\t')
-			return at;
-		at++;
-	}
-	return weir__scan_few(data, at, end, WEIR__VALUE);
+	if (bits)
+		return pos + weir__lowest(bits);
+	pos -= at % WEIR__BLOCK;
+	do {
+		bits = (*++marks)[kind];
+		pos += WEIR__BLOCK;
+	} while (!bits);
+	return pos + weir__lowest(bits);
+}
+
+/* Where a name ends that begins at pos, or goes on there. */
+static inline uint32_t weir__name_end(const struct weir__window *w, uint32_t pos)
+{
+	return w->names_marked ? weir__next(w, WEIR__NAME_ENDS, pos)
+	                       : weir__token_end(w->data, pos, w->stop);
 }
 
 #endif

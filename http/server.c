@@ -128,12 +128,12 @@ static void set_up(weir_server *server)
 
 /* ---- connections -------------------------------------------------------- */
 
-/* The connection on this descriptor, if it is one of the server's. */
+/* The connection on this descriptor, if it is one of the server's and not given away. */
 static weir_stream *connection(const weir_server *server, int32_t fd)
 {
 	weir_stream *stream = weir__stream_at(server->loop, fd);
 
-	return stream && stream->owner == server->owner ? stream : NULL;
+	return stream && stream->owner == server->owner && weir__conn_is(stream) ? stream : NULL;
 }
 
 static void close_all(weir_server *server)

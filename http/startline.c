@@ -5,15 +5,12 @@
  * read one after the other; each begins at *pos and returns WEIR_DONE with *pos
  * behind it, or saves where it stopped, to go on there when more octets are here.
  */
+#include <string.h>
+
+#include "http/octets.h"
 #include "http/parse.h"
-#include "http/scan.h"
 
 enum { MOST_EMPTY_LINES = 4 };
-
-static bool is_digit(uint8_t octet)
-{
-	return octet >= '0' && octet <= '9';
-}
 
 /* ---- request line ------------------------------------------------------- */
 
@@ -70,7 +67,7 @@ static weir_event empty_lines(weir_parser *p, const uint8_t *data, uint32_t *pos
 
 static weir_event method_part(weir_parser *p, const uint8_t *data, uint32_t *pos, uint32_t end)
 {
-	const uint32_t at = weir__scan_few(data, *pos, end, WEIR__TOKEN);
+	const uint32_t at = weir__run(data, *pos, end, WEIR__TOKEN);
 	const uint32_t len = at - p->target.at;
 
 	if (len > UINT16_MAX)
@@ -91,13 +88,13 @@ static weir_event target_part(weir_parser *p, const uint8_t *data, uint32_t *pos
 {
 	const uint32_t begin = p->target.at;
 	const uint32_t most = weir__limit(p->limits->target, WEIR__DEFAULT_TARGET);
-	const uint32_t at = weir__scan_target(data, *pos, end - begin > most ? begin + most : end);
+	const uint32_t at = weir__target_end(data, *pos, end - begin > most ? begin + most : end);
 
 	if (at == end)
 		return weir__stall(p, WEIR__TARGET_PART, at);
 	if (data[at] == '\r' || (data[at] == ' ' && at == begin))
 		return weir__refuse(p, WEIR_BAD_REQUEST_LINE);
-	if (weir__is(data[at], WEIR__TARGET))
+	if (weir__octet_is(data[at], WEIR__TARGET))
 		return weir__refuse(p, WEIR_BIG_TARGET);
 	if (data[at] != ' ')
 		return weir__refuse(p, weir__fault(data[at], WEIR_BAD_TARGET));
@@ -112,7 +109,8 @@ static weir_refusal check_version(const uint8_t *octets, uint32_t len)
 	static const char form[] = "HTTP/0.0\r\n";
 
 	for (uint32_t i = 0; i < len && i < sizeof form - 1; i++) {
-		if (form[i] == '0' ? is_digit(octets[i]) : octets[i] == (uint8_t)form[i])
+		if (form[i] == '0' ? weir__octet_is(octets[i], WEIR__DIGIT)
+		                   : octets[i] == (uint8_t)form[i])
 			continue;
 		if (i == 9)
 			return WEIR_BAD_LINE_END;
@@ -190,7 +188,8 @@ static weir_refusal check_status(const uint8_t *octets, uint32_t len)
 	static const char form[] = "HTTP/0.0 000 ";
 
 	for (uint32_t i = 0; i < len && i < FIXED; i++) {
-		if (form[i] == '0' ? is_digit(octets[i]) : octets[i] == (uint8_t)form[i])
+		if (form[i] == '0' ? weir__octet_is(octets[i], WEIR__DIGIT)
+		                   : octets[i] == (uint8_t)form[i])
 			continue;
 		return weir__fault(octets[i], i < 8 ? WEIR_BAD_VERSION : WEIR_BAD_STATUS_LINE);
 	}
@@ -219,7 +218,7 @@ static weir_event status_part(weir_parser *p, const uint8_t *data, uint32_t *pos
 
 static weir_event reason_part(weir_parser *p, const uint8_t *data, uint32_t *pos, uint32_t end)
 {
-	const uint32_t at = weir__scan_value(data, *pos, end);
+	const uint32_t at = weir__run(data, *pos, end, WEIR__VALUE);
 
 	if (at == end || (data[at] == '\r' && end - at < 2))
 		return weir__stall(p, WEIR__REASON, at);

@@ -4,14 +4,11 @@
  * The four forms of RFC 9112 3.2 and the host and port of RFC 3986 3.2. User
  * information ("user@host") is refused everywhere by not being in the grammar.
  */
+#include <string.h>
+
 #include "http/head.h"
 #include "http/parse.h"
-#include "http/scan.h"
-
-static bool is_digit(uint8_t octet)
-{
-	return octet >= '0' && octet <= '9';
-}
+#include "http/octets.h"
 
 static bool is_alpha(uint8_t octet)
 {
@@ -29,7 +26,7 @@ static bool is_ipv4(const uint8_t *octets, uint32_t len)
 		const uint32_t begin = at;
 		unsigned n = 0;
 
-		while (at < len && at - begin < 3 && is_digit(octets[at]))
+		while (at < len && at - begin < 3 && weir__octet_is(octets[at], WEIR__DIGIT))
 			n = n * 10 + (octets[at++] - (unsigned)'0');
 		if (at == begin || n > 255 || (octets[begin] == '0' && at - begin > 1))
 			return false;
@@ -48,7 +45,7 @@ static bool is_ipv6(const uint8_t *octets, uint32_t len)
 
 	while (at < len) {
 		const uint32_t most = len - at < 4 ? len : at + 4;
-		const uint32_t end = weir__scan_few(octets, at, most, WEIR__HEX);
+		const uint32_t end = weir__run(octets, at, most, WEIR__HEX);
 
 		if (end < len && octets[end] == '.') {
 			groups += 2;
@@ -77,12 +74,12 @@ static bool is_ipv6(const uint8_t *octets, uint32_t len)
 /* "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ) */
 static bool is_ip_future(const uint8_t *octets, uint32_t len)
 {
-	const uint32_t dot = weir__scan_few(octets, 1, len, WEIR__HEX);
+	const uint32_t dot = weir__run(octets, 1, len, WEIR__HEX);
 	uint32_t at = dot + 1;
 
 	if ((octets[0] | 0x20) != 'v' || dot == 1 || dot == len || octets[dot] != '.')
 		return false;
-	while (at < len && (weir__is(octets[at], WEIR__REG_NAME) || octets[at] == ':'))
+	while (at < len && (weir__octet_is(octets[at], WEIR__REG_NAME) || octets[at] == ':'))
 		at++;
 	return at == len && at > dot + 1;
 }
@@ -107,9 +104,10 @@ static uint32_t reg_name(const uint8_t *octets, uint32_t len)
 	uint32_t at = 0;
 
 	for (;;) {
-		at = weir__scan_few(octets, at, len, WEIR__REG_NAME);
-		if (len - at < 3 || octets[at] != '%' || !weir__is(octets[at + 1], WEIR__HEX) ||
-		    !weir__is(octets[at + 2], WEIR__HEX))
+		at = weir__run(octets, at, len, WEIR__REG_NAME);
+		if (len - at < 3 || octets[at] != '%' ||
+		    !weir__octet_is(octets[at + 1], WEIR__HEX) ||
+		    !weir__octet_is(octets[at + 2], WEIR__HEX))
 			return at;
 		at += 3;
 	}
@@ -123,7 +121,7 @@ static int32_t read_port(const uint8_t *octets, uint32_t len)
 	int32_t port = len ? 0 : -1;
 
 	for (uint32_t i = 0; i < len; i++) {
-		if (!is_digit(octets[i]))
+		if (!weir__octet_is(octets[i], WEIR__DIGIT))
 			return -2;
 		port = port * 10 + (octets[i] - '0');
 		if (port > NO_PORT)
@@ -166,8 +164,8 @@ static uint32_t behind_scheme(const uint8_t *octets, uint32_t len)
 
 	if (!is_alpha(octets[0]))
 		return 0;
-	while (at < len && (is_alpha(octets[at]) || is_digit(octets[at]) || octets[at] == '+' ||
-	                    octets[at] == '-' || octets[at] == '.'))
+	while (at < len && (is_alpha(octets[at]) || weir__octet_is(octets[at], WEIR__DIGIT) ||
+	                    octets[at] == '+' || octets[at] == '-' || octets[at] == '.'))
 		at++;
 	return len - at > 3 && !memcmp(octets + at, "://", 3) ? at + 3 : 0;
 }

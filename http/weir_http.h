@@ -246,14 +246,16 @@ typedef struct weir_server_opts {
 	/*
 	 * WEIR_METHOD_BITs of those handed to the handler; 0: GET HEAD POST PUT
 	 * DELETE PATCH OPTIONS. Other known ones get 405 with Allow, unknown ones 501
-	 * unless the bit of WEIR_METHOD_OTHER hands them over as well.
+	 * unless the bit of WEIR_METHOD_OTHER hands them over as well. CONNECT is a
+	 * proxy's: see weir_reply_switch.
 	 */
 	uint32_t methods;
 	int32_t max_head;     /* octets; 0: 32 KiB (431) */
 	int32_t max_fields;   /* 0: 100 (431) */
 	int32_t max_target;   /* octets; 0: 8 KiB (414) */
 	int64_t max_body;     /* octets; 0: 1 GiB; WEIR_OFF: none (413) */
-	int32_t max_conns;    /* of all its listeners; 0: 16384; WEIR_OFF: none */
+	int32_t max_conns;    /* of all its listeners, with those given away by
+				 weir_reply_switch; 0: 16384; WEIR_OFF: none */
 	int32_t max_requests; /* per connection, up to 65534; 0 or WEIR_OFF: none */
 	int32_t head_ms;      /* for the head, from accept or its first octet; 0: 10 s (408) */
 	int32_t idle_ms;      /* between requests; 0: 75 s */
@@ -301,7 +303,7 @@ void weir_server_drain(weir_server *server, int64_t grace_ms);
  */
 void weir_server_free(weir_server *server);
 
-/* Connections open now. */
+/* Connections open now, with those given away by weir_reply_switch. */
 uint32_t weir_server_connections(const weir_server *server);
 
 /* ---- request ------------------------------------------------------------ */
@@ -325,6 +327,19 @@ int weir_req_version(const weir_req *req);
 weir_str weir_req_field(const weir_req *req, const char *name);
 /* Field number i, from 0, in the order received. 1, or 0 when there is none of that number. */
 int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *value);
+/*
+ * Trailer fields, from the `end` callback on; before it, and without any, none. They are
+ * no fields of the head, and those that may not be trailers are passed over (RFC 9110
+ * 6.5.1). As weir_req_field and weir_req_nth.
+ */
+weir_str weir_req_trailer(const weir_req *req, const char *name);
+int weir_req_nth_trailer(const weir_req *req, unsigned i, weir_str *name, weir_str *value);
+/*
+ * The protocols that the client offers to upgrade to: the value of the Upgrade field (of
+ * the first with a value; weir_reply_switch knows them all). data NULL when it offers
+ * none: no such field, Connection does not name it, or the request is HTTP/1.0.
+ */
+weir_str weir_req_upgrade(const weir_req *req);
 /* -1: of unknown length (chunked); 0: no body; else the Content-Length. */
 int64_t weir_req_length(const weir_req *req);
 /* The peer's address, as weir_peer. */
@@ -367,16 +382,18 @@ void weir_req_hold(weir_req *req, bool hold);
  * queued, or WEIR_ECLOSED when the peer is gone, or memory, and the connection
  * with it: the request is ended all the same. It is still yours with
  * WEIR_ESTATE, when a reply has begun (then use weir_reply_end), with
- * WEIR_EINVALID for a status outside 200 to 599 or a type with octets a field may
- * not have, and with WEIR_EFULL, when the body does not fit below max_queue.
+ * WEIR_EINVALID for a status outside 200 to 599, a 2xx to CONNECT (weir_reply_switch
+ * sends it) or a type with octets a field may not have, and with WEIR_EFULL, when the
+ * body does not fit below max_queue.
  */
 int64_t weir_reply(weir_req *req, int status, const char *type, const void *body, size_t len);
 
 /*
  * Adds a field to the reply to come. Refused with WEIR_EINVALID: names that are
  * no token, values with control octets, and the fields that the library makes
- * itself (Content-Length, Transfer-Encoding, Connection, Date). WEIR_ESTATE
- * after the reply has begun; WEIR_EFULL when all fields pass 16 KiB; -ENOMEM.
+ * itself (Content-Length, Transfer-Encoding, Connection, Date). Upgrade, as of a
+ * 426, brings `Connection: upgrade` with it (RFC 9110 7.8). WEIR_ESTATE after the
+ * reply has begun; WEIR_EFULL when all fields pass 16 KiB; -ENOMEM.
  */
 int weir_reply_field(weir_req *req, const char *name, const char *value);
 
@@ -406,6 +423,52 @@ int weir_reply_end(weir_req *req);
    used up by it; not to HTTP/1.0 (0, nothing sent). Results as weir_reply_begin;
    WEIR_EFULL when max_queue is reached. */
 int64_t weir_reply_interim(weir_req *req, int status);
+
+/*
+ * Adds a trailer field, sent behind the last chunk, to a reply begun with
+ * WEIR_UNKNOWN; a field `Trailer` may announce it. Call it between weir_reply_begin and
+ * weir_reply_end. To HTTP/1.0 and HEAD, and with 204 and 304, nothing is sent (0). A
+ * client that has not sent `TE: trailers` may drop it (RFC 9110 6.5.1). Returns 0;
+ * WEIR_EINVALID for octets as in weir_reply_field, and for names that frame, route,
+ * authenticate, or modify or describe the content; WEIR_ESTATE before weir_reply_begin
+ * and for a reply with a length; WEIR_EFULL when all trailers pass 16 KiB; -ENOMEM;
+ * WEIR_ECLOSED.
+ */
+int weir_reply_trailer(weir_req *req, const char *name, const char *value);
+
+/*
+ * Ends the request and HTTP on its connection, which becomes a plain stream of yours
+ * with these callbacks, as after weir_stream_on (open is not called). ops must not be
+ * NULL; stream may be.
+ *
+ *   protocol   one that the client offers (weir_req_upgrade), compared in any case: the
+ *              reply is 101 with `Connection: upgrade` and `Upgrade: PROTOCOL` (RFC 9110
+ *              7.8), behind a 100 if the client expects one.
+ *   NULL       for CONNECT: the reply is 200, without a length (RFC 9110 9.3.6).
+ *
+ * The fields added by weir_reply_field go with it. Replies before this one leave first.
+ * What the client has sent behind the request is unread, and offered to ops->data from the
+ * loop; so is its end, if it has come. Write at once if you like.
+ *
+ * The stream has no idle limit (see weir_idle), keeps the marks of the server's options,
+ * and max_unread lets a data callback leave at least 64 KiB. It counts as a connection of
+ * the server (max_conns, weir_server_connections) until it is closed, but neither
+ * weir_server_drain nor weir_server_free touches it: close it yourself, with weir_close
+ * or weir_finish.
+ *
+ * Returns 0, the request is gone then; an error of the write is told by ops->gone. Else
+ * it is still yours, *stream is NULL, and no final reply has been sent:
+ *
+ *   WEIR_ECLOSED    the peer has left
+ *   WEIR_ESTATE     a reply has begun, the request offers no upgrade (one of HTTP/1.0 never
+ *                   does), or its body is not read whole: from ops->end on it is
+ *   WEIR_EINVALID   the protocol is none that was offered; NULL, but the method is not
+ *                   CONNECT; not NULL, but it is
+ *   WEIR_EFULL      memory is at its cap, or the fields pass 16 KiB
+ *   -ENOMEM
+ */
+int weir_reply_switch(weir_req *req, const char *protocol, const weir_stream_ops *ops, void *arg,
+                      weir_stream **stream);
 
 /* Octets of the reply queued and not yet taken by the kernel. */
 int64_t weir_reply_queued(const weir_req *req);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Do hello and echo do what is said of them, from outside? Run in the build folder, where the
+# Do the examples do what is said of them, from outside? Run in the build folder, where the
 # programs are: sh SOURCE/tests/examples_test.sh. Says `ok`, `not ok` or `# SKIP` per promise.
 #
 # The clients are those of tests/tools and curl where it is there. WEIR_BACKEND names what the
@@ -563,6 +563,43 @@ slow_body()
 	esac
 }
 claim '--body-ms: a body that does not come is given up' slow_body
+stop
+
+# ---- upgrade ----
+
+start upgrade
+up="GET /any ${v1}Connection: upgrade${eol}Upgrade: h2c, Lines$eol$eol"
+# speaks LINES ANSWERS: behind the 101, to what is sent in one packet with the request.
+speaks()
+{
+	ask "$up$1" --ms=4000
+	[ "$(sed '1,/^$/d' "$scratch/answer")" = "$2" ] && ended closed &&
+		shows 'HTTP/1.1 101 Switching Protocols' 'Upgrade: lines' 'Connection: upgrade'
+}
+claim 'lines that come with the request are answered' speaks 'one\ntwo\nquit\n' 'ONE
+TWO'
+claim 'none after quit' speaks 'one\nquit\ntwo\n' ONE
+by_and_by()
+{
+	keep "${up}o" || return 1
+	printf 'ne\ntw' >&9
+	nap
+	printf 'o\nquit\n' >&9
+	wait "$keeper"
+	exec 9>&-
+	cat "$scratch/kept" "$scratch/kept-end"
+	grep -x ONE "$scratch/kept" && grep -x TWO "$scratch/kept" && grep '^closed' "$scratch/kept-end"
+}
+claim 'lines that come later, in pieces, too' by_and_by
+half_closed_lines()
+{
+	ask "${up}one\\n" --half && ended closed && shows ONE
+}
+claim 'a client that has closed its direction gets its answers' half_closed_lines
+claim 'who offers no upgrade is told which there is' answers '426 426' "GET / $v1$eol$last" \
+	'Upgrade: lines' 'Connection: upgrade'
+claim 'in HTTP/1.0 it is no offer' answers '426' \
+	"GET / HTTP/1.0${eol}Connection: upgrade${eol}Upgrade: lines$eol$eol"
 stop
 
 # ---- in numbers ----

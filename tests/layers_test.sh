@@ -60,6 +60,7 @@ list_symbols()
 runtime='__(asan|hwasan|lsan|msan|tsan|ubsan|sanitizer|odr_asan|sancov|afl)[_.]|___asan_|asan\.'
 runtime="$runtime|__(gcov|llvm|covrec|prof[a-z]*)_|__(start|stop)___|_*mcount"
 runtime="$runtime|__(stack_chk|aeabi|atomic|sync|tls)_|_GLOBAL_OFFSET_TABLE_"
+runtime="$runtime|__cpu_model"
 runtime="$runtime|__(popcount|clz|ctz|bswap|ffs)[sdt]i"
 runtime="$runtime|__u?(div|mod|divmod|mul|cmp|ashl|ashr|lshr)[sdt]i[0-9]"
 
@@ -117,6 +118,7 @@ judge_includes()
 	rule includes 'core/ and http/ include no header of the system' \
 		'$1 !~ /^backend\// && $2 ~ /^</ && $2 !~ /^<('"$standard"')\.h>$/ &&
 			!($1 == "core/main.c" && $2 == "<stdio.h>") &&
+			!($1 ~ /^http\/scan_/ && $2 ~ /^<(emmintrin|immintrin|arm_neon)\.h>$/) &&
 			!($1 ~ /^http\// && $2 ~ /^<weir(_http)?\.h>$/)' \
 		'core/loop.c <unistd.h>'
 	rule includes 'only core/main.c includes <stdio.h>' \

@@ -1258,6 +1258,7 @@ static void how_octets_are_cut_does_not_matter(void **state)
 #define EXPECTING "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
 
+/* test-http-expect-continue of Node 0.6: 100 first, then the body comes, later the reply. */
 static void continue_is_said_when_the_body_is_wanted(void **state)
 {
 	(void)state;
@@ -1269,6 +1270,8 @@ static void continue_is_said_when_the_body_is_wanted(void **state)
 	assert_string_equal(received(c), CONTINUE);
 	sends(c, "abc");
 	assert_int_equal(app.ends, 1);
+	assert_string_equal(app.body, "abc");
+	pass(100);
 	weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
 	assert_string_equal(received(c), CONTINUE HELLO_REPLY);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
@@ -1925,6 +1928,72 @@ static void methods_that_are_not_offered_are_answers(void **state)
 	assert_int_equal(app.requests, 1);
 }
 
+static void say_path(weir_req *req, void *arg)
+{
+	const weir_str path = weir_req_path(req);
+
+	(void)arg;
+	assert_null(weir_req_query(req).data);
+	weir_reply(req, 200, NULL, path.data, path.len);
+}
+
+/* RFC 9110 9.3.7: the server as such is asked for, and no resource of it. */
+static void options_of_the_server_are_asked_for_with_an_asterisk(void **state)
+{
+	(void)state;
+	given(say_path, NULL);
+	memio_client *c = connected();
+	sends(c, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"
+	         "OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n"
+	         "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n");
+	const char *text = received(c);
+	assert_int_equal(count(text, "HTTP/1.1 200 OK"), 3);
+	assert_int_equal(count(text, "\r\n\r\n*HTTP"), 1);
+	assert_int_equal(count(text, "\r\n\r\n/xHTTP"), 1);
+	assert_int_equal(count(text, "Content-Length: 1\r\n"), 2);
+	/* Of the others, none has that form. */
+	memio_client_forget(c);
+	sends(c, "GET * HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_status(c, 400);
+	assert_int_equal(app.requests, 3);
+}
+
+/* What is not handed over is answered, and the connection lives on. */
+static void any_method_may_be_handed_over(void **state)
+{
+	static const struct {
+		const char *text;
+		int offered, status;
+	} rows[] = {
+		{"OPTIONS * HTTP/1.1\r\n", WEIR_OPTIONS, 405},
+		{"TRACE / HTTP/1.1\r\n", WEIR_TRACE, 405},
+		{"PATCH / HTTP/1.1\r\n", WEIR_PATCH, 405},
+		{"BREW / HTTP/1.1\r\n", WEIR_METHOD_OTHER, 501},
+		{"get / HTTP/1.1\r\n", WEIR_METHOD_OTHER, 501},
+	};
+
+	(void)state;
+	for (int yes = 0; yes < 2; yes++)
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+			const weir_server_opts opts = {
+				.methods = WEIR_METHOD_BIT(WEIR_GET) |
+			                   (yes ? WEIR_METHOD_BIT(rows[i].offered) : 0)};
+
+			set_up(NULL);
+			given(say_hello, &opts);
+			memio_client *c = connected();
+			sends(c, rows[i].text);
+			sends(c, "Host: a\r\n\r\n");
+			assert_status(c, yes ? 200 : rows[i].status);
+			assert_int_equal(count(received(c), "Allow: GET\r\n"),
+			                 !yes && rows[i].status == 405);
+			sends(c, HELLO);
+			assert_int_equal(app.requests, 1 + yes);
+			tear_down(NULL);
+			loop = NULL;
+		}
+}
+
 static void connections_may_serve_so_many_requests(void **state)
 {
 	const weir_server_opts opts = {.max_requests = 2};
@@ -2403,6 +2472,8 @@ int main(void)
 		T(a_refusal_lingers),
 		T(lingering_begins_when_all_is_sent),
 		T(methods_that_are_not_offered_are_answers),
+		T(options_of_the_server_are_asked_for_with_an_asterisk),
+		T(any_method_may_be_handed_over),
 		T(connections_may_serve_so_many_requests),
 		T(connections_beyond_the_limit_wait),
 		T(draining_closes_the_idle_and_finishes_the_rest),

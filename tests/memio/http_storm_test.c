@@ -56,12 +56,15 @@ static void ask(const weir_req *req)
 	(void)weir_req_path(req);
 	(void)weir_req_query(req);
 	(void)weir_req_peer(req, peer, sizeof peer);
+	(void)weir_req_upgrade(req);
+	for (unsigned i = 0; weir_req_nth_trailer(req, i, &name, &value); i++)
+		assert_true(name.len == 1 && value.len == 1);
 	for (unsigned i = 0; weir_req_nth(req, i, &name, &value); i++)
 		for (size_t k = 0; k < value.len; k++)
 			sum += (unsigned char)value.data[k];
 	assert_true(sum < 1000000);
 	weir_str target = weir_req_target(req);
-	assert_true(target.len == 0 || target.data[0] == '/');
+	assert_true(target.len == 0 || target.data[0] == '/' || target.data[1] == ':');
 }
 
 static void let_go(weir_req *req)
@@ -74,13 +77,60 @@ static void let_go(weir_req *req)
 
 static const weir_req_ops all_ops, some_ops;
 
+/* ---- connections that have left HTTP ------------------------------------ */
+
+static void stir(weir_stream *stream)
+{
+	switch (roll(12)) {
+	case 0:
+		weir_close(stream);
+		break;
+	case 1:
+		weir_finish(stream);
+		break;
+	case 2:
+		weir_hold(stream, roll(2));
+		break;
+	case 3:
+		weir_idle(stream, (int32_t)roll(20000));
+		break;
+	default:
+		weir_write(stream, text, roll(20) ? roll(500) : roll(90000));
+	}
+}
+
+static size_t lines_data(weir_stream *stream, const char *data, size_t len, void *arg)
+{
+	const size_t used = roll(3) ? len : roll((uint32_t)len + 1);
+
+	(void)data;
+	(void)arg;
+	assert_int_equal(inside, 0);
+	inside++;
+	stir(stream);
+	inside--;
+	return used;
+}
+
+static void lines_event(weir_stream *stream, void *arg)
+{
+	(void)arg;
+	assert_int_equal(inside, 0);
+	stir(stream);
+}
+
+static const weir_stream_ops lines_ops = {
+	.data = lines_data, .end = lines_event, .drain = lines_event, .idle = lines_event};
+
+/* ---- requests ----------------------------------------------------------- */
+
 /* Something that an application may do with a request; false: it has ended it. */
 static bool act(weir_req *req)
 {
 	int64_t result;
 
 	ask(req);
-	switch (roll(12)) {
+	switch (roll(14)) {
 	case 0:
 	case 1:
 	case 2:
@@ -113,6 +163,14 @@ static bool act(weir_req *req)
 	case 10:
 		weir_reply_interim(req, 100 + (int)roll(4));
 		return true;
+	case 11:
+		weir_reply_trailer(req, "X-Storm", "over");
+		return true;
+	case 12:
+		if (weir_reply_switch(req, roll(9) ? "storm" : NULL, &lines_ops, NULL, NULL) < 0)
+			return true;
+		let_go(req);
+		return false;
 	default:
 		return true;
 	}
@@ -206,6 +264,8 @@ static bool on_expect(weir_req *req, void *arg)
 
 /* ---- clients ------------------------------------------------------------ */
 
+#define OFFER "Connection: upgrade\r\nUpgrade: x, storm\r\n"
+#define WAITING "Expect: 100-continue\r\n"
 #define CHUNKED "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 static const char *const words[] = {
@@ -219,6 +279,10 @@ static const char *const words[] = {
 	"DELETE / HTTP/1.1\r\nHost: a\r\n\r\n",
 	"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n",
 	"BREW / HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\n" OFFER "\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\n" OFFER "Content-Length: 5\r\n\r\nbbbbb",
+	"POST / HTTP/1.1\r\nHost: a\r\n" OFFER WAITING "Content-Length: 5\r\n\r\nbbbbb",
+	"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
 };
 
 static const char *const bad_words[] = {
@@ -299,6 +363,7 @@ static bool open_all(void)
 	const weir_server_opts opts = {
 		.request = on_request,
 		.expect = on_expect,
+		.methods = roll(2) ? 0 : ~(~0u << (WEIR_PATCH + 1)),
 		.high = roll(2) ? 0 : 17000,
 		.max_queue = roll(2) ? 0 : 70000,
 		.max_requests = roll(2) ? 0 : 20,

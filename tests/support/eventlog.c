@@ -31,6 +31,8 @@ struct reader {
 	size_t start;      /* octets done with */
 	const uint8_t *at; /* where octet `start` lies now */
 	bool between;      /* no octet of a message has been looked at since the last one */
+	bool final;        /* the head that ended last was not of an interim response */
+	size_t answered;   /* final responses so far */
 };
 
 /* ---- text ---- */
@@ -134,16 +136,22 @@ static void put_fields(struct reader *r, const char *word, const weir_parser *p,
 
 static void put_flags(struct log *log, unsigned flags)
 {
-	if (!(flags & (WEIR_EXPECT_CONTINUE | WEIR_UPGRADE | WEIR_ABSOLUTE)))
+	if (!(flags & (WEIR_EXPECT_CONTINUE | WEIR_UPGRADE | WEIR_ABSOLUTE | WEIR_TUNNEL)))
 		return;
 	put_text(log, "flags");
 	put_text(log, flags & WEIR_EXPECT_CONTINUE ? " continue" : "");
 	put_text(log, flags & WEIR_UPGRADE ? " upgrade" : "");
 	put_text(log, flags & WEIR_ABSOLUTE ? " absolute" : "");
+	put_text(log, flags & WEIR_TUNNEL ? " tunnel" : "");
 	put_text(log, "\n");
 }
 
-static void put_head(struct reader *r, const weir_parser *p, size_t used)
+static void put_version(struct log *log, const weir_parser *p)
+{
+	put_text(log, p->minor ? "version 1.1\n" : "version 1.0\n");
+}
+
+static void put_request_line(struct reader *r, const weir_parser *p, size_t used)
 {
 	const weir_slice method = {p->target.at - 1 - p->method_len, p->method_len};
 	const char *name = weir_method_name((weir_method)p->method);
@@ -152,9 +160,28 @@ static void put_head(struct reader *r, const weir_parser *p, size_t used)
 	if (*name && (strlen(name) != method.len || memcmp(name, r->at + method.at, method.len)))
 		put_text(&r->log, "(method mistaken)\n");
 	put_line(r, "target ", p->target, used);
-	put_text(&r->log, p->minor ? "version 1.1\n" : "version 1.0\n");
+	put_version(&r->log, p);
+}
+
+static void put_status_line(struct reader *r, const weir_parser *p, size_t used)
+{
+	char line[24];
+
+	put_version(&r->log, p);
+	snprintf(line, sizeof line, "status %d\n", p->status);
+	put_text(&r->log, line);
+	put_line(r, "reason ", p->reason, used);
+}
+
+static void put_head(struct reader *r, const weir_parser *p, size_t used)
+{
+	if (r->in->response)
+		put_status_line(r, p, used);
+	else
+		put_request_line(r, p, used);
 	put_fields(r, "field ", p, used);
-	put_flags(&r->log, p->flags);
+	if (!r->in->plain)
+		put_flags(&r->log, p->flags);
 }
 
 static void put_body(struct reader *r, weir_slice piece, size_t used)
@@ -174,13 +201,19 @@ static void end_body(struct log *log)
 	log->in_body = false;
 }
 
-static void put_error(struct log *log, weir_refusal why)
+/* Who relays a bad response answers 502, whatever the reason. */
+static void put_error(struct reader *r, weir_refusal why)
 {
+	const int status = r->in->response ? 502 : weir_refusal_status(why);
 	char line[120];
 
-	snprintf(line, sizeof line, "error %d %s\n", weir_refusal_status(why),
-	         weir_refusal_text(why));
-	put_text(log, line);
+	snprintf(line, sizeof line, "error %d %s\n", status, weir_refusal_text(why));
+	put_text(&r->log, line);
+}
+
+static void put_done(struct log *log, const weir_parser *p)
+{
+	put_text(log, p->flags & WEIR_KEEP ? "done keep\n" : "done close\n");
 }
 
 /* Moves parser and fields elsewhere and spoils where they were. */
@@ -195,6 +228,20 @@ static weir_parser *move(struct reader *r)
 	memset(r->fields[from], 0xa5, sizeof *r->fields);
 	r->parsers[to].fields = r->fields[to];
 	return &r->parsers[to];
+}
+
+/* A message begins: says what it answers if it is a response. */
+static void begin(struct reader *r, weir_parser *p)
+{
+	const size_t last = r->in->nanswers - 1;
+
+	if (!r->in->response)
+		return;
+	if (r->final)
+		r->answered++;
+	r->final = false;
+	if (r->in->nanswers > 0)
+		weir_parser_answers(p, r->in->answers[r->answered < last ? r->answered : last]);
 }
 
 /* One event; len octets lie at r->at. */
@@ -215,21 +262,23 @@ static weir_event step(struct reader *r, size_t len)
 		r->between = false;
 	if (event != WEIR_MORE && event != WEIR_BODY)
 		end_body(&r->log);
-	if (event == WEIR_HEAD_END)
+	if (event == WEIR_HEAD_END) {
+		r->final = p->status >= 200 || p->flags & WEIR_TUNNEL;
 		put_head(r, p, used);
-	else if (event == WEIR_BODY)
+	} else if (event == WEIR_BODY) {
 		put_body(r, piece, used);
-	else if (event == WEIR_TRAILERS)
+	} else if (event == WEIR_TRAILERS) {
 		put_fields(r, "trailer ", p, used);
-	else if (event == WEIR_DONE)
-		put_text(&r->log, p->flags & WEIR_KEEP ? "done keep\n" : "done close\n");
-	else if (event == WEIR_BAD)
-		put_error(&r->log, (weir_refusal)p->error);
-	if (event == WEIR_BAD &&
-	    (used != 0 || weir_parse(p, r->at, len, &used, &piece) != WEIR_BAD))
-		put_text(&r->log, "(refused half-heartedly)\n");
-	if (event == WEIR_DONE)
+	} else if (event == WEIR_DONE) {
+		put_done(&r->log, p);
 		r->between = (p->flags & WEIR_KEEP) != 0;
+		begin(r, p);
+	} else if (event == WEIR_BAD) {
+		put_error(r, (weir_refusal)p->error);
+		if (used != 0 || weir_parse(p, r->at, len, &used, &piece) != WEIR_BAD ||
+		    weir_parse_end(p) != WEIR_BAD)
+			put_text(&r->log, "(refused half-heartedly)\n");
+	}
 	r->start += used;
 	r->at += used;
 	return event;
@@ -260,17 +309,34 @@ static bool feed(struct reader *r, size_t end)
 	return false;
 }
 
+/* The connection ends; true if that ends a message or breaks it off. */
+static bool close_connection(struct reader *r)
+{
+	weir_parser *p = move(r);
+	const weir_event event = weir_parse_end(p);
+
+	if (event == WEIR_DONE)
+		put_done(&r->log, p);
+	else if (event == WEIR_BAD)
+		put_error(r, (weir_refusal)p->error);
+	return event != WEIR_MORE;
+}
+
 static void put_end(struct reader *r, bool more)
 {
 	const size_t rest = r->in->len - r->start;
 	char line[40];
 
 	end_body(&r->log);
-	if (r->parsers[r->turn].error != WEIR_OK || (r->between && rest == 0))
+	if (r->parsers[r->turn].error != WEIR_OK)
+		return;
+	if (r->between && rest == 0)
 		return;
 	if (r->between)
 		put_text(&r->log, "--\n");
-	if (more)
+	if (more && r->in->closed && close_connection(r))
+		return;
+	if (more && !r->in->closed)
 		put_text(&r->log, "more\n");
 	snprintf(line, sizeof line, "rest %zu\n", rest);
 	if (rest > 0)
@@ -282,7 +348,12 @@ char *eventlog_cuts(const struct eventlog_input *in, const size_t *cuts, size_t 
 	struct reader r = {.in = in};
 	bool more = true;
 
-	weir_parser_init(&r.parsers[0], in->limits, r.fields[0], ROOM);
+	if (in->response)
+		weir_parser_init_response(&r.parsers[0], in->limits, r.fields[0], ROOM);
+	else
+		weir_parser_init(&r.parsers[0], in->limits, r.fields[0], ROOM);
+	begin(&r, &r.parsers[0]);
+	put_text(&r.log, "");
 	for (size_t i = 0; more && i < ncuts; i++)
 		more = feed(&r, cuts[i]);
 	if (more)
@@ -317,4 +388,26 @@ char *eventlog_octets(const struct eventlog_input *in)
 	log = eventlog_cuts(in, cuts, in->len);
 	free(cuts);
 	return log;
+}
+
+bool eventlog_answers(struct eventlog_input *in, const char *list)
+{
+	for (in->nanswers = 0; in->nanswers < EVENTLOG_ANSWERS; list++) {
+		const size_t len = strcspn(list, ",");
+		weir_method method = WEIR_METHOD_OTHER;
+
+		for (int known = WEIR_GET; known <= WEIR_PATCH; known++) {
+			const char *name = weir_method_name((weir_method)known);
+
+			if (strlen(name) == len && !memcmp(name, list, len))
+				method = (weir_method)known;
+		}
+		if (len == 0)
+			return false;
+		in->answers[in->nanswers++] = method;
+		list += len;
+		if (*list == '\0')
+			return true;
+	}
+	return false;
 }

@@ -14,11 +14,22 @@
 
 #include <weir_http.h>
 
+enum { EVENTLOG_ANSWERS = 8 };
+
 struct eventlog_input {
 	const uint8_t *octets;
 	size_t len;
 	const weir_limits *limits; /* NULL: the defaults */
+	bool response;             /* octets of a server; else of a client */
+	bool closed;               /* the connection ends behind the octets */
+	bool plain;                /* without a line of flags */
+	/* What the final responses answer, one after the other; the last goes on. None: GET. */
+	weir_method answers[EVENTLOG_ANSWERS];
+	size_t nanswers;
 };
+
+/* Takes methods as a comma list, "HEAD,GET", into in; false if it cannot. */
+bool eventlog_answers(struct eventlog_input *in, const char *list);
 
 /*
  * The log of input that arrives in ncuts + 1 pieces, cut at the given ascending

@@ -49,12 +49,23 @@ static const char *set_limit(weir_limits *limits, const char *name, const char *
 	else if (!strcmp(name, "trailers"))
 		limits->trailers = (uint16_t)n;
 	else
-		return "an unknown limit";
+		return "an unknown setting";
 	return NULL;
 }
 
+static const char *set(struct fixture *f, const char *name, const char *value)
+{
+	if (!strcmp(name, "answers"))
+		return eventlog_answers(&f->how, value) ? NULL : "not a list of methods";
+	if (!strcmp(name, "closed")) {
+		f->how.closed = !strcmp(value, "1");
+		return f->how.closed ? NULL : "closed is not 1";
+	}
+	return set_limit(&f->limits, name, value);
+}
+
 /* "@ name=value name=value" up to `end`. */
-static const char *read_limits(weir_limits *limits, char *line, char *end)
+static const char *read_settings(struct fixture *f, char *line, char *end)
 {
 	*end = '\0';
 	for (char *word = strtok(line + 1, " "); word; word = strtok(NULL, " ")) {
@@ -62,9 +73,9 @@ static const char *read_limits(weir_limits *limits, char *line, char *end)
 		const char *fault;
 
 		if (!equals)
-			return "a limit without a value";
+			return "a setting without a value";
 		*equals = '\0';
-		fault = set_limit(limits, word, equals + 1);
+		fault = set(f, word, equals + 1);
 		if (fault)
 			return fault;
 	}
@@ -143,7 +154,7 @@ static const char *read_text(struct fixture *f, char *text)
 		end = strchr(text, '\n');
 		if (!end)
 			return "nothing but comments";
-		fault = *text == '@' ? read_limits(&f->limits, text, end) : NULL;
+		fault = *text == '@' ? read_settings(f, text, end) : NULL;
 		if (fault)
 			return fault;
 		text = end + 1;

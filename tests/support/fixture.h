@@ -1,17 +1,18 @@
 /*
- * fixture.h: a fixture file as octets, limits and the expected log.
+ * fixture.h: a fixture file as octets, how they come, and the expected log.
  *
  * The format is described in tests/fixtures/README.md.
  */
 #ifndef WEIR_TESTS_FIXTURE_H
 #define WEIR_TESTS_FIXTURE_H
 
-#include <weir_http.h>
+#include "tests/support/eventlog.h"
 
 struct fixture {
 	uint8_t *octets;
 	size_t len;
-	weir_limits limits; /* zeroed where the file sets none */
+	weir_limits limits;        /* zeroed where the file sets none */
+	struct eventlog_input how; /* what the file says besides, without the octets */
 	char *expected;
 	const char *fault; /* what is wrong with the file; NULL if it was read */
 };
