@@ -202,7 +202,65 @@ static void look(struct fuzz_exchange *e)
 	(void)weir_req_path(e->req);
 	(void)weir_req_query(e->req);
 	(void)weir_req_field(e->req, "Host");
+	(void)weir_req_trailer(e->req, "X-Trailer");
+	for (unsigned i = 0; weir_req_nth_trailer(e->req, i, &name, &value); i++)
+		for (size_t k = 0; k < value.len; k++)
+			sum += (uint8_t)value.data[k];
 	assert(sum < 256 * FUZZ_MOST);
+}
+
+/* ---- after HTTP ---- */
+
+static size_t on_octets(weir_stream *stream, const char *data, size_t len, void *arg)
+{
+	const unsigned how = digit();
+
+	(void)arg;
+	assert(len > 0);
+	(void)*(const volatile char *)(data + len - 1);
+	if (how & 1)
+		(void)weir_write(stream, data, len);
+	if (how & 2)
+		weir_finish(stream);
+	else if (how & 4)
+		weir_close(stream);
+	return how & 8 ? len / 2 : len;
+}
+
+static void on_stream_gone(weir_stream *stream, int why, void *arg)
+{
+	(void)stream;
+	(void)arg;
+	assert(why <= 0);
+}
+
+static const weir_stream_ops plain = {.data = on_octets, .gone = on_stream_gone};
+
+/* To the first protocol on offer, or to a tunnel. Whether the request is ended with it. */
+static bool switch_over(struct fuzz_exchange *e)
+{
+	const bool tunnel = e->method == WEIR_CONNECT;
+	const weir_str offer = weir_req_upgrade(e->req);
+	char protocol[32] = "";
+	weir_stream *stream;
+	int result;
+
+	for (size_t i = 0; i < offer.len && i + 1 < sizeof protocol && offer.data[i] != ','; i++)
+		protocol[i] = offer.data[i];
+	if (!e->begun)
+		mark(e);
+	result = weir_reply_switch(e->req, tunnel ? NULL : protocol, &plain, NULL, &stream);
+	assert((result == 0) == (stream != NULL));
+	if (result < 0)
+		return false;
+	assert(!e->begun);
+	e->begun = e->whole = e->bodyless = true;
+	e->req = NULL;
+	if (digit() % 4 == 1)
+		(void)weir_write(stream, "at once", 7);
+	else if (digit() % 4 == 2)
+		weir_close(stream);
+	return true;
 }
 
 /* One thing done about a request. False: it is ended, or left alone for now. */
@@ -242,6 +300,11 @@ static bool act(struct fuzz_exchange *e)
 		return true;
 	case 11:
 		look(e);
+		return true;
+	case 12:
+		return !switch_over(e);
+	case 13:
+		(void)weir_reply_trailer(e->req, "X-Trailer", "yes");
 		return true;
 	default:
 		return false;
@@ -503,6 +566,7 @@ static bool open_all(void)
 		.max_conns = how & 8 ? 2 : 0,
 		.max_body = how & 16 ? 20 : 0,
 		.max_head = how & 32 ? 200 : 0,
+		.methods = how & 64 ? UINT32_MAX >> (31 - WEIR_PATCH) : 0,
 	};
 
 	if (weir_loop_new(&s.loop, &loop_opts) < 0)

@@ -23,6 +23,7 @@ struct received {
 	const uint8_t *octets;
 	size_t at, len;
 	bool marks, over;
+	bool switched; /* what follows is no HTTP */
 };
 
 char fuzz_letter(int number)
@@ -100,6 +101,8 @@ static uint64_t read_reply(struct received *r, weir_method answers, int number, 
 			event = weir_parse_end(&p);
 		if (event == WEIR_DONE)
 			r->over = !(p.flags & WEIR_KEEP);
+		if (event == WEIR_DONE)
+			r->switched = (p.flags & WEIR_TUNNEL) != 0;
 	} while (event != WEIR_DONE && event != WEIR_BAD);
 	*done = event == WEIR_DONE && p.framing != WEIR_UNTIL_CLOSE;
 	return content;
@@ -153,7 +156,7 @@ static void unmarked_reply(struct received *r, size_t head)
 void fuzz_assert_replies(const struct fuzz_exchange *exchanges, int n, int client,
                          const uint8_t *octets, size_t len, bool calm, bool marks)
 {
-	struct received r = {exchanges, n, client, 0, octets, 0, len, marks, false};
+	struct received r = {exchanges, n, client, 0, octets, 0, len, marks, false, false};
 	size_t head;
 
 	while ((head = head_length(&r)) > 0) {
@@ -165,6 +168,8 @@ void fuzz_assert_replies(const struct fuzz_exchange *exchanges, int n, int clien
 			marked_reply(&r, number);
 		else
 			unmarked_reply(&r, head);
+		if (r.switched)
+			r.at = r.len;
 	}
 	if (!calm)
 		return;
