@@ -28,7 +28,7 @@ mkdir -p coverage/gcov && cd coverage || exit 1
 
 # ---- building and running ----
 
-"$src/configure" CC=gcc CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage >build.log &&
+"$src/configure" CC=gcc CFLAGS='-O0 -g --coverage -fprofile-update=single' LDFLAGS=--coverage >build.log &&
 	make -j2 test-programs >>build.log 2>&1 || {
 	tail -n 20 build.log
 	exit 1
