@@ -59,7 +59,9 @@ HTTP_SRCS = \
 	http/trailer.c \
 	http/body.c \
 	http/head.c \
+	http/index.c \
 	http/status.c \
+	http/url.c \
 	http/emit.c \
 	http/conn.c \
 	http/exchange.c \
@@ -67,8 +69,10 @@ HTTP_SRCS = \
 	http/limit.c \
 	http/part.c \
 	http/request.c \
+	http/forwarded.c \
 	http/reply.c \
 	http/switch.c \
+	http/access.c \
 	http/server.c \
 
 # Copied into include/ of the build folder, where programs find them as <weir.h>.
@@ -85,6 +89,9 @@ EXAMPLES = \
 	tests/examples/hello.c \
 	tests/examples/echo.c \
 	tests/examples/upgrade.c \
+	tests/examples/upload.c \
+	tests/examples/events.c \
+	tests/examples/longpoll.c \
 
 BENCHES = \
 	bench/idle.c \
@@ -102,6 +109,9 @@ UNIT_TESTS = \
 	tests/unit/status_test.c \
 	tests/unit/head_test.c \
 	tests/unit/scan_test.c \
+	tests/unit/index_test.c \
+	tests/unit/forwarded_test.c \
+	tests/unit/url_test.c \
 	tests/unit/parse_test.c \
 
 BACKEND_TESTS = \
@@ -136,6 +146,8 @@ LOOPBACK_TESTS = \
 	tests/loopback/transport_test.c \
 	tests/loopback/write_test.c \
 	tests/loopback/http_test.c \
+	tests/loopback/stream_node_test.c \
+	tests/loopback/exchange_test.c \
 
 SUPPORT_SRCS = \
 	tests/support/test.c \
@@ -146,10 +158,16 @@ MEMIO_TESTS = \
 	tests/unit/wheel_test.c \
 	tests/memio/memio_test.c \
 	tests/memio/http_conn_test.c \
+	tests/memio/http_ask_test.c \
+	tests/memio/http_log_test.c \
+	tests/memio/http_fixture_test.c \
+	tests/memio/http_endless_test.c \
 	tests/memio/http_storm_test.c \
 	tests/memio/http_calm_test.c \
 	tests/memio/http_switch_test.c \
 	tests/memio/http_trailer_test.c \
+	tests/memio/http_rfc_test.c \
+	tests/memio/http_node_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \
@@ -164,6 +182,7 @@ MEMIO_SRCS = \
 # What tests of the server share on it.
 BED_SRCS = \
 	tests/memio/http_bed.c \
+	tests/memio/web.c \
 
 # A program each, of the library or, those of CONN_FUZZERS, of the scripted kernel in the place of
 # backend/.
@@ -195,17 +214,19 @@ TEST_TOOLS = \
 TOOL_SRCS = \
 	tests/tools/client.c \
 
-# A program each, of the library and of what writes logs of events: the unit tests use it as well.
+# A program each, of the library and of what reads fixtures and writes logs, which tests use as well.
 LOG_TOOLS = \
 	tests/tools/http-events.c \
 
 LOG_SRCS = \
 	tests/support/eventlog.c \
 	tests/support/fixture.c \
+	tests/support/exchange.c \
 
 TEST_SCRIPTS = \
 	tests/layers_test.sh \
 	tests/docs_test.sh \
+	tests/rfc_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
 	tests/events_test.sh \

@@ -13,6 +13,8 @@
  * from 0; there spent counts its lines.
  */
 #include "http/parse.h"
+#include <string.h>
+
 #include "http/octets.h"
 
 /* ---- chunk lines ---- */
@@ -175,6 +177,43 @@ static weir_refusal framing_octet(weir_parser *p, uint8_t octet)
 	return WEIR_OK;
 }
 
+/*
+ * The length of a chunk line that is a size and its CRLF and nothing else, as nearly
+ * all are; 0 if this is none, or not wholly here. Sizes of so few digits cannot wrap.
+ */
+static uint32_t plain_line(weir_parser *p, const uint8_t *octets, uint32_t len)
+{
+	const uint32_t limit = weir__limit(p->limits->chunk_line, WEIR__DEFAULT_CHUNK_LINE);
+	const uint32_t most = limit < 10 ? limit : 10, end = len < most ? len : most;
+	uint64_t size = 0;
+	uint32_t n = 0;
+
+	for (; n < end && weir__octet_is(octets[n], WEIR__HEX); n++)
+		size = size << 4 | hex_value(octets[n]);
+	if (n == 0 || end - n < 2 || memcmp(octets + n, "\r\n", 2) != 0)
+		return 0;
+	p->left = size;
+	return n + 2;
+}
+
+/* Framing between two pieces of content: all of it if it is plain and here, or one octet. */
+static weir_refusal framing(weir_parser *p, const uint8_t *data, uint32_t *at, uint32_t end)
+{
+	uint32_t line;
+
+	if (p->state == WEIR__CHUNK_CR && end - *at >= 2 && !memcmp(data + *at, "\r\n", 2)) {
+		p->state = SIZE;
+		*at += 2;
+	}
+	if (p->state == SIZE && p->pos == 0) {
+		line = plain_line(p, data + *at, end - *at);
+		*at += line;
+		if (line)
+			return line_end(p);
+	}
+	return *at < end ? framing_octet(p, data[(*at)++]) : WEIR_OK;
+}
+
 /* ---- content and trailers ---- */
 
 /* What there is of the content in data[at..len), which is not empty. */
@@ -248,7 +287,7 @@ weir_event weir__body(weir_parser *p, const uint8_t *data, size_t len, size_t *u
 	const uint32_t end = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
 	uint32_t at = 0;
 
-	for (; at < end; at++) {
+	while (at < end) {
 		weir_refusal why;
 
 		if (p->state == WEIR__LENGTH_DATA || p->state == WEIR__CHUNK_DATA)
@@ -257,7 +296,7 @@ weir_event weir__body(weir_parser *p, const uint8_t *data, size_t len, size_t *u
 			return content_until_close(p, at, end, used, piece);
 		if (p->state <= WEIR__FIELD_VALUE)
 			return trailer_section(p, data, at, end, used);
-		why = framing_octet(p, data[at]);
+		why = framing(p, data, &at, end);
 		if (why != WEIR_OK)
 			return weir__refuse(p, why);
 	}

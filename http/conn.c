@@ -55,7 +55,7 @@ static bool returned(weir_stream *stream, struct weir_req *req)
 	req->flags &= (uint16_t)~WEIR__BUSY;
 	if (!req->stream) {
 		if (!weir__req_is(req, WEIR__IN_HAND))
-			weir__req_free(req);
+			weir__req_over(req);
 		return false;
 	}
 	if (!weir__req_is(req, WEIR__IN_HAND))
@@ -110,19 +110,27 @@ bool weir__req_drainable(const struct weir_req *req)
 	       req->parser.left + req->ready <= WEIR__DRAIN_MAX;
 }
 
+/* Whether the connection lives on after this request. */
+static bool keeps(const struct weir_req *req)
+{
+	return !weir__conn_over(req->stream) && !weir__req_is(req, WEIR__CLOSING) &&
+	       !req->server->draining && weir__req_drainable(req);
+}
+
 /* The application has ended the request; how does the connection go on? */
 static void conclude(struct weir_req *req)
 {
 	weir_stream *stream = req->stream;
 
+	if (weir__access_due(req) && !weir__access_tell(req, keeps(req)))
+		return;
 	if (weir__conn_over(stream)) {
 		stream->arg = NULL;
 		weir__req_free(req);
 		return;
 	}
 	weir_hold(stream, false);
-	if (weir__req_is(req, WEIR__CLOSING) || req->server->draining ||
-	    !weir__req_drainable(req)) {
+	if (!keeps(req)) {
 		weir__req_part(req);
 		return;
 	}
@@ -186,10 +194,18 @@ static void head_done(struct weir_req *req, const char *data, size_t len)
 	req->head_len = (uint32_t)len;
 	req->fields = req->server->fields;
 	req->nfields = p->nfields;
+	weir__req_unindex(req);
 	req->length = p->framing == WEIR_CHUNKED ? -1 : (int64_t)p->left;
 	req->reading = req->length ? WEIR__READ_WAIT : WEIR__READ_WHOLE;
 	req->flags &= (uint16_t)~WEIR__READ_DUE;
 	req->seen = 0;
+}
+
+static void note_behind(struct weir_req *req, bool behind)
+{
+	req->flags &= (uint16_t)~WEIR__BEHIND;
+	if (behind)
+		req->flags |= WEIR__BEHIND;
 }
 
 /* The client does not read its replies: further requests wait. */
@@ -207,9 +223,13 @@ static bool step_head(struct weir_req *req, char *data, size_t len, size_t *used
 	const uint16_t most = (uint16_t)req->server->opts.max_fields;
 	weir_slice piece;
 
-	if (!weir__req_is(req, WEIR__STARTED) && crowded(req->stream))
-		return false;
-	req->flags |= WEIR__STARTED;
+	if (!weir__req_is(req, WEIR__STARTED)) {
+		if (crowded(req->stream))
+			return false;
+		req->flags |= WEIR__STARTED;
+		if (req->server->opts.log)
+			weir__access_begin(req);
+	}
 	if (!weir__take_room(req, req->server->fields, most, len)) {
 		weir__stream_doom(req->stream, -ENOMEM);
 		return false;
@@ -220,8 +240,8 @@ static bool step_head(struct weir_req *req, char *data, size_t len, size_t *used
 			weir__stream_doom(req->stream, -ENOMEM);
 		return false;
 	case WEIR_HEAD_END:
-		if (*used < len)
-			req->flags |= WEIR__BEHIND;
+		/* Parts of this head may have been behind, until now. */
+		note_behind(req, *used < len);
 		head_done(req, data, *used);
 		return hand_over(req);
 	default:
@@ -293,9 +313,8 @@ static bool step_body(struct weir_req *req, char *data, size_t len, size_t *used
 	/* The rest is whose the connection becomes, if it is given away meanwhile. */
 	*used = pieces.at;
 	req->ready = (uint32_t)pieces.len;
-	req->flags &= (uint16_t) ~(WEIR__BEHIND | WEIR__AWAITED);
-	if (pieces.at < len)
-		req->flags |= WEIR__BEHIND;
+	req->flags &= (uint16_t)~WEIR__AWAITED;
+	note_behind(req, pieces.at < len);
 	if (pieces.len && !offer(stream, req, &pieces))
 		return false;
 	/* Nothing comes behind the last piece: it is offered once more, and then it is over. */
@@ -389,13 +408,15 @@ static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 {
 	const bool fresh = !weir__req_is(req, WEIR__STARTED);
 
-	req->flags &= (uint16_t) ~(WEIR__BEHIND | WEIR__ASKED);
-	if (left)
-		req->flags |= WEIR__BEHIND;
-	if (req->reading == WEIR__READ_HEAD && weir__conn_at_eof(stream) && !(fresh && left))
+	req->flags &= (uint16_t)~WEIR__ASKED;
+	note_behind(req, left > 0);
+	if (req->reading == WEIR__READ_HEAD && weir__conn_at_eof(stream) && !(fresh && left)) {
 		weir__req_part(req);
-	else if (takes_body(stream, req) && weir__conn_at_eof(stream) && !left)
+		if (weir__conn_over(stream))
+			return;
+	} else if (takes_body(stream, req) && weir__conn_at_eof(stream) && !left) {
 		weir_later(req->server->loop, &req->task);
+	}
 	if (left >= WEIR__CHUNK && ahead(stream, req))
 		weir_hold(stream, true);
 	weir__limit_arm(stream, req);
@@ -449,6 +470,29 @@ static void move_on(weir_stream *stream)
 
 /* ---- the application acts ----------------------------------------------- */
 
+/* Outside of callbacks the log cannot hear of it: nothing happens to it until the next turn. */
+static void put_off(struct weir_req *req)
+{
+	req->ops = NULL;
+	req->flags &= (uint16_t)~WEIR__READ_DUE;
+	if (req->reading == WEIR__READ_BODY)
+		req->reading = WEIR__READ_WAIT;
+	weir_later(req->server->loop, &req->task);
+}
+
+/* What was put off. */
+static void go_through(struct weir_req *req)
+{
+	weir_stream *stream = req->stream;
+
+	if (!stream) {
+		weir__req_over(req);
+		return;
+	}
+	conclude(req);
+	move_on(stream);
+}
+
 void weir__req_ended(struct weir_req *req)
 {
 	weir_stream *stream = req->stream;
@@ -457,6 +501,10 @@ void weir__req_ended(struct weir_req *req)
 	req->flags &= (uint16_t)~WEIR__IN_HAND;
 	if (weir__req_is(req, WEIR__BUSY))
 		return;
+	if (weir__access_due(req)) {
+		put_off(req);
+		return;
+	}
 	if (!stream) {
 		weir__req_free(req);
 		return;
@@ -467,8 +515,13 @@ void weir__req_ended(struct weir_req *req)
 
 void weir__req_switched(struct weir_req *req, const weir_stream_ops *ops, void *arg)
 {
-	weir__stream_hand_over(req->stream, ops, arg);
+	weir_stream *stream = req->stream;
+
+	/* The log is told when the stream is somebody else's, and asks for head and peer. */
+	if (weir__access_due(req))
+		weir__req_leave(req);
 	req->stream = NULL;
+	weir__stream_hand_over(stream, ops, arg);
 	weir__req_ended(req);
 }
 
@@ -495,6 +548,10 @@ void weir__req_settle(weir_task *task, void *arg)
 	if (weir__req_is(req, WEIR__ORPHAN)) {
 		req->flags &= (uint16_t)~WEIR__ORPHAN;
 		weir__req_gone(req, WEIR_ECLOSED);
+		return;
+	}
+	if (!weir__req_is(req, WEIR__IN_HAND) && weir__access_due(req)) {
+		go_through(req);
 		return;
 	}
 	if (!stream || weir__conn_over(stream) || !weir__req_is(req, WEIR__IN_HAND))

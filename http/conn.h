@@ -16,6 +16,8 @@
 
 #include "core/stream.h"
 #include "http/emit.h"
+#include "http/forwarded.h"
+#include "http/index.h"
 #include "http/weir_http.h"
 
 enum {
@@ -44,7 +46,7 @@ enum weir__writing {
 	WEIR__WRITE_LENGTH, /* reply_left octets are to come */
 	WEIR__WRITE_CHUNKED,
 	WEIR__WRITE_REST,    /* up to the end of the connection */
-	WEIR__WRITE_NOTHING, /* to HEAD, or 204, or 304: what is written is left out */
+	WEIR__WRITE_NOTHING, /* to HEAD, or 204, 205, 304: what is written is left out */
 	WEIR__WRITE_ENDED
 };
 
@@ -73,12 +75,15 @@ struct weir_server {
 	struct weir__owner *owner; /* of its listeners and connections */
 	weir_server_opts opts;     /* with the defaults filled in */
 	weir_limits limits;
-	struct weir__pool pool; /* of exchanges */
+	struct weir__trust trust; /* opts.trusted, read */
+	struct weir__pool pool;   /* of exchanges */
 	struct weir__date date;
 	struct weir_req *reqs; /* all exchanges alive */
 	weir_field *fields;    /* opts.max_fields of them, for a head read in one call … */
 	weir_field *trailers;  /* … and for a trailer section */
-	char *spare;           /* the last block that fields of a reply were collected in */
+	const struct weir_req *indexed; /* whose fields are in the index; NULL: nobody's */
+	struct weir__index index;
+	char *spare; /* the last block that fields of a reply were collected in */
 	uint32_t spare_cap;
 	weir_timer grace;
 	int64_t grace_due;
@@ -121,6 +126,18 @@ struct weir_req {
 #if UINTPTR_MAX > 0xffffffff
 static_assert(sizeof(struct weir_req) <= 256, "ten thousand long polls");
 #endif
+
+/*
+ * What the log will hear of a request. In a server with a log it stands behind the
+ * exchange, in the same block; in others there is none.
+ */
+struct weir__note {
+	int64_t when;  /* wall clock, seconds */
+	int64_t began; /* the loop's ms */
+	int64_t sent;  /* octets of content */
+	int16_t status;
+	bool open; /* the log has not heard of it yet */
+};
 
 static inline bool weir__req_is(const struct weir_req *req, unsigned flags)
 {
@@ -184,6 +201,8 @@ void weir__req_strip(struct weir_req *req);
 void weir__req_drop_parts(struct weir_req *req);
 /* Has the head outlive the octets it was read from. False: no memory. */
 bool weir__req_keep_head(struct weir_req *req);
+/* Its fields are others from now on. */
+void weir__req_unindex(const struct weir_req *req);
 /* Takes the request away from its stream; it stays the application's. */
 void weir__req_leave(struct weir_req *req);
 /* The block is given back. */
@@ -221,8 +240,10 @@ bool weir__limit_taken(const weir_stream *stream, struct weir_req *req);
 
 /* ---- part.c: the end; from the loop only, but for the two named part ---- */
 
-/* The stream has left; tells the application that has the request in hand, or frees it. */
+/* The stream has left; tells the application that has the request in hand, or ends it. */
 void weir__req_gone(struct weir_req *req, int why);
+/* Nobody has use for it any more, but perhaps the log: gives the block back. */
+void weir__req_over(struct weir_req *req);
 /* The exchange has lost its stream, one way or the other. */
 void weir__req_lost(struct weir_req *req, int why);
 /* Ends the connection after a last reply. */
@@ -249,6 +270,31 @@ int weir__reply_own(struct weir_req *req, int status, const char *text, bool all
 int weir__reply_switching(struct weir_req *req, const char *protocol);
 /* Gives back what weir_reply_field collected. */
 void weir__reply_forget(struct weir_req *req);
+
+/* ---- access.c: the log ---- */
+
+/* Of a server with a log only. */
+static inline struct weir__note *weir__note(struct weir_req *req)
+{
+	return (struct weir__note *)(void *)(req + 1);
+}
+
+/* Whether the log is to hear of this request. */
+static inline bool weir__access_due(struct weir_req *req)
+{
+	return req->server->opts.log && weir__note(req)->open;
+}
+
+/* The first octet of a head is here / a reply has begun, with so much of its content / more
+   of that was written. Of a server with a log only. */
+void weir__access_begin(struct weir_req *req);
+void weir__access_reply(struct weir_req *req, int status, size_t len);
+void weir__access_sent(struct weir_req *req, size_t len);
+/*
+ * Tells the log of it, if that is due; from the loop only. False: the application
+ * has freed the server meanwhile; connection and exchange are gone.
+ */
+bool weir__access_tell(struct weir_req *req, bool kept);
 
 /* ---- server.c ---- */
 

@@ -35,6 +35,8 @@ struct weir_req *weir__req_begin(weir_stream *stream)
 	if (!req)
 		return NULL;
 	memset(req, 0, sizeof *req);
+	if (server->opts.log)
+		*weir__note(req) = (struct weir__note){.open = false};
 	weir_task_init(&req->task, weir__req_settle, req);
 	req->stream = stream;
 	req->server = server;
@@ -55,6 +57,12 @@ void weir__req_drop_parts(struct weir_req *req)
 	req->parts_cap = req->ntrailers = 0;
 }
 
+void weir__req_unindex(const struct weir_req *req)
+{
+	if (req->server->indexed == req)
+		req->server->indexed = NULL;
+}
+
 /* What belongs to one request goes; what belongs to the connection stays. */
 void weir__req_strip(struct weir_req *req)
 {
@@ -67,6 +75,7 @@ void weir__req_strip(struct weir_req *req)
 		weir__reply_forget(req);
 	if (req->task.queued)
 		weir_task_cancel(req->server->loop, &req->task);
+	weir__req_unindex(req);
 	req->head = req->kept = NULL;
 	req->fields = NULL;
 	req->nfields = 0;
@@ -107,6 +116,7 @@ bool weir__req_keep_head(struct weir_req *req)
 		req->fields = (weir_field *)(void *)req->kept;
 		req->head = req->kept + fields;
 	} else {
+		weir__req_unindex(req);
 		req->fields = NULL;
 		req->head = NULL;
 		req->nfields = 0;

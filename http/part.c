@@ -25,13 +25,25 @@ void weir__req_gone(struct weir_req *req, int why)
 		req->flags &= (uint16_t)~WEIR__BUSY;
 	}
 	if (!weir__req_is(req, WEIR__IN_HAND))
-		weir__req_free(req);
+		weir__req_over(req);
+}
+
+void weir__req_over(struct weir_req *req)
+{
+	weir__access_tell(req, false);
+	weir__req_free(req);
+}
+
+/* Does anybody hear of its end? The application, or its log. */
+static bool is_heard(struct weir_req *req)
+{
+	return weir__req_is(req, WEIR__IN_HAND) || weir__access_due(req);
 }
 
 /* The exchange has lost its stream, one way or the other. */
 void weir__req_lost(struct weir_req *req, int why)
 {
-	if (!weir__req_is(req, WEIR__IN_HAND)) {
+	if (!is_heard(req)) {
 		req->stream->arg = NULL;
 		weir__req_free(req);
 		return;
@@ -44,14 +56,14 @@ void weir__req_lost(struct weir_req *req, int why)
 void weir__conn_cut(weir_stream *stream, int why)
 {
 	struct weir_req *req = stream->arg;
-	const bool in_hand = req && weir__req_is(req, WEIR__IN_HAND);
+	const bool heard = req && is_heard(req);
 
-	if (in_hand)
+	if (heard)
 		weir__req_leave(req);
 	else if (req)
 		weir__req_lost(req, why);
 	weir_close(stream);
-	if (in_hand)
+	if (heard)
 		weir__req_gone(req, why);
 }
 
@@ -62,31 +74,34 @@ void weir__conn_part(weir_stream *stream)
 	weir__stream_limit(stream, WEIR__LINGER_MS);
 }
 
-static void linger(struct weir_req *req)
+/* False: there is no connection any more. */
+static bool linger(struct weir_req *req)
 {
+	if (!weir__access_tell(req, false))
+		return false;
 	weir__req_strip(req);
 	req->reading = WEIR__READ_LINGER;
 	req->writing = WEIR__WRITE_ENDED;
 	req->reply_left = WEIR__LINGER_MAX;
-	req->flags &= WEIR__WRITE_DUE | WEIR__BEHIND;
+	req->flags &= WEIR__WRITE_DUE;
 	weir_hold(req->stream, false);
+	return true;
 }
 
 /*
- * The last reply is written. A close with octets unread would reset the
- * connection, and the reply could be lost with it: unless nothing can be on its
- * way any more, our end is sent first, and what comes is read and dropped.
+ * The last reply is written. A close with octets unread, or before octets that
+ * are still on their way, would reset the connection, and the reply could be
+ * lost with it. A client that asked for the close may have sent more all the
+ * same. So our end is sent first, and what comes is read and dropped, unless
+ * the client has sent its own.
  */
 void weir__req_part(struct weir_req *req)
 {
 	weir_stream *stream = req->stream;
-	const bool client_closes = !(req->parser.flags & WEIR_KEEP);
-	const bool nothing_comes =
-		weir__conn_at_eof(stream) || (client_closes && req->reading == WEIR__READ_WHOLE &&
-	                                      !weir__req_is(req, WEIR__BEHIND));
 
-	linger(req);
-	if (nothing_comes)
+	if (!linger(req))
+		return;
+	if (weir__conn_at_eof(stream))
 		weir__stream_last(stream);
 	else
 		weir_finish(stream);
@@ -109,7 +124,7 @@ static struct weir_req *replace(struct weir_req *in_hand)
 	}
 	req->owed = in_hand->owed;
 	req->write_due = in_hand->write_due;
-	req->flags |= in_hand->flags & (WEIR__WRITE_DUE | WEIR__BEHIND);
+	req->flags |= in_hand->flags & WEIR__WRITE_DUE;
 	return req;
 }
 
@@ -129,17 +144,12 @@ void weir__req_refuse(struct weir_req *req, int status, const char *text, int wh
 			return;
 		}
 	}
-	if (!in_hand) {
-		linger(req);
+	if (in_hand)
+		req = replace(in_hand);
+	if (req && linger(req))
 		weir_finish(stream);
-		return;
-	}
-	req = replace(in_hand);
-	if (req) {
-		linger(req);
-		weir_finish(stream);
-	}
-	weir__req_gone(in_hand, why);
+	if (in_hand)
+		weir__req_gone(in_hand, why);
 }
 
 void weir__req_refuse_message(struct weir_req *req)

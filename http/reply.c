@@ -209,9 +209,15 @@ int weir_reply_trailer(weir_req *req, const char *name, const char *value)
 
 /* ---- heads -------------------------------------------------------------- */
 
+/* Their end is that of the head, or they have to be empty (RFC 9110 15.3.6). */
+static bool is_bodiless(int status)
+{
+	return status == 204 || status == 205 || status == 304;
+}
+
 static bool has_body(const struct weir_req *req, int status)
 {
-	return req->parser.method != WEIR_HEAD && status != 204 && status != 304;
+	return req->parser.method != WEIR_HEAD && !is_bodiless(status);
 }
 
 /*
@@ -252,6 +258,7 @@ static int64_t put_head(struct weir_req *req, const struct weir__reply_head *hea
 	weir_str pieces[3];
 	int n = 0;
 	size_t len;
+	int64_t queued;
 
 	weir__date_refresh(&server->date, weir__loop_wall(server->loop));
 	len = weir__emit_head(text, &server->date, head);
@@ -262,7 +269,10 @@ static int64_t put_head(struct weir_req *req, const struct weir__reply_head *hea
 		pieces[n++] = end_of_section(req);
 	if (body.len)
 		pieces[n++] = body;
-	return put(req, pieces, n, gather);
+	queued = put(req, pieces, n, gather);
+	if (queued >= 0 && server->opts.log)
+		weir__access_reply(req, head->status, body.len);
+	return queued;
 }
 
 /* ---- replies of the server's own ---------------------------------------- */
@@ -367,9 +377,11 @@ static int set_type(struct weir_req *req, struct weir__reply_head *head, const c
 	return 0;
 }
 
-/* 204 has no length; that of 304 would be the length of what is not sent. */
+/* 204 has no length; that of 304 would be the length of what is not sent; 205 is empty. */
 static int64_t announced(int status, int64_t length)
 {
+	if (status == 205)
+		return 0;
 	return status == 204 || (status == 304 && length == 0) ? -1 : length;
 }
 
@@ -423,7 +435,7 @@ static enum weir__writing way_of(const struct weir_req *req, int status, int64_t
 int64_t weir_reply_begin(weir_req *req, int status, int64_t length)
 {
 	struct weir__reply_head head = {.status = status, .length = announced(status, length)};
-	const bool unknown = length < 0 && status != 204 && status != 304;
+	const bool unknown = length < 0 && !is_bodiless(status);
 	int64_t result = check_begin(req, status);
 
 	if (!req->stream)
@@ -469,8 +481,11 @@ int64_t weir_reply_write(weir_req *req, const void *data, size_t len)
 	if (!fits(req, len))
 		return WEIR_EFULL;
 	if (req->writing == WEIR__WRITE_CHUNKED)
-		return at_rest(req, write_chunk(req, piece));
-	result = put(req, &piece, 1, weir__req_is(req, WEIR__BUSY));
+		result = write_chunk(req, piece);
+	else
+		result = put(req, &piece, 1, weir__req_is(req, WEIR__BUSY));
+	if (result >= 0 && req->server->opts.log)
+		weir__access_sent(req, len);
 	if (result >= 0 && req->writing == WEIR__WRITE_LENGTH)
 		req->reply_left -= (int64_t)len;
 	return at_rest(req, result);

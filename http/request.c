@@ -47,14 +47,31 @@ weir_str weir_req_target(const weir_req *req)
 	return headless(req) ? empty : piece(req, req->parser.target);
 }
 
-weir_str weir_req_path(const weir_req *req)
+weir_str weir_req_authority(const weir_req *req)
 {
 	struct weir__target target;
 
 	if (headless(req))
 		return empty;
 	weir__target_split(req->head, req->parser.target, &target);
-	return target.path.len ? piece(req, target.path) : (weir_str){"/", 1};
+	return target.authority.len ? piece(req, target.authority) : weir_req_field(req, "Host");
+}
+
+weir_str weir_req_path(const weir_req *req)
+{
+	struct weir__target target;
+
+	if (headless(req))
+		return empty;
+	if (req->parser.method == WEIR_CONNECT)
+		return empty;
+	weir__target_split(req->head, req->parser.target, &target);
+	if (target.path.len)
+		return piece(req, target.path);
+	/* To the server itself, as a proxy had to write it (RFC 9112 3.2.4). */
+	if (req->parser.method == WEIR_OPTIONS && !weir_req_query(req).data)
+		return (weir_str){"*", 1};
+	return (weir_str){"/", 1};
 }
 
 weir_str weir_req_query(const weir_req *req)
@@ -72,11 +89,50 @@ int weir_req_version(const weir_req *req)
 	return 10 + req->parser.minor;
 }
 
+/* The number of the first field that is called so; nfields: there is none. */
+static uint32_t indexed(const weir_req *req, int common)
+{
+	weir_server *server = req->server;
+	uint16_t first;
+
+	if (server->indexed != req) {
+		weir__index_make(&server->index, req->head, req->fields, req->nfields);
+		server->indexed = req;
+	}
+	first = server->index.first[common];
+	return first ? first - 1u : req->nfields;
+}
+
+/* The number of the next one from number `from` on. */
+static uint32_t find(const weir_req *req, const char *name, uint32_t from)
+{
+	const int common = weir__common_name(name, strlen(name));
+
+	if (common >= 0) {
+		const uint32_t first = indexed(req, common);
+
+		if (from <= first)
+			return first;
+	}
+	return weir__field_find(req->head, req->fields, req->nfields, name, from);
+}
+
 weir_str weir_req_field(const weir_req *req, const char *name)
 {
-	const uint32_t i = weir__field_find(req->head, req->fields, req->nfields, name, 0);
+	const uint32_t i = find(req, name, 0);
 
 	return i < req->nfields ? piece(req, req->fields[i].value) : (weir_str){NULL, 0};
+}
+
+int weir_req_find(const weir_req *req, const char *name, unsigned *i, weir_str *value)
+{
+	const uint32_t at = *i < req->nfields ? find(req, name, *i) : req->nfields;
+
+	if (at == req->nfields)
+		return 0;
+	*i = at + 1;
+	*value = piece(req, req->fields[at].value);
+	return 1;
 }
 
 int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *value)
@@ -134,6 +190,58 @@ int weir_req_peer(const weir_req *req, char *text, size_t size)
 	weir__peer_get(&req->server->loop->peers, req->peer, &addr);
 	addr.port = req->port;
 	return weir__addr_format(&addr, text, size);
+}
+
+/* Who is at the other end; without a name when there was no memory to remember it. */
+static void get_peer(const weir_req *req, struct weir__addr *addr)
+{
+	const uint32_t peer = req->stream ? req->stream->peer : req->peer;
+
+	weir__peer_get(&req->server->loop->peers, peer, addr);
+	addr->port = req->stream ? req->stream->port : req->port;
+	if (!peer && !addr->port)
+		addr->kind = WEIR__ADDR_UNIX;
+}
+
+/* All lines of a field are one list. Finds the last that is not trusted. False: there is none. */
+static bool walk(const weir_req *req, const char *name,
+                 bool (*read)(weir_str element, struct weir__addr *addr), struct weir__addr *found)
+{
+	bool any = false;
+
+	for (uint32_t i = req->nfields; i-- > 0;) {
+		const weir_field *field = &req->fields[i];
+		weir_str list = {req->head + field->value.at, field->value.len}, item;
+		struct weir__addr addr;
+
+		if (field->name.len != strlen(name) ||
+		    !weir__same((const uint8_t *)req->head + field->name.at, name, field->name.len))
+			continue;
+		while (weir__list_last(&list, &item)) {
+			if (!read(item, &addr))
+				return any;
+			*found = addr;
+			any = true;
+			if (!weir__trusts(&req->server->trust, found))
+				return true;
+		}
+	}
+	return any;
+}
+
+int weir_req_client(const weir_req *req, char *text, size_t size)
+{
+	struct weir__addr addr;
+	bool told;
+
+	get_peer(req, &addr);
+	if (!weir__trusts(&req->server->trust, &addr))
+		return weir_req_peer(req, text, size);
+	if (weir_req_field(req, "Forwarded").data)
+		told = walk(req, "forwarded", weir__forwarded_for, &addr);
+	else
+		told = walk(req, "x-forwarded-for", weir__x_forwarded_for, &addr);
+	return told ? weir__addr_format(&addr, text, size) : weir_req_peer(req, text, size);
 }
 
 weir_loop *weir_req_loop(const weir_req *req)

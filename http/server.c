@@ -166,7 +166,7 @@ static void leave_all(weir_server *server)
 		if (!req->stream)
 			continue;
 		weir__req_leave(req);
-		if (weir__req_is(req, WEIR__IN_HAND))
+		if (weir__req_is(req, WEIR__IN_HAND) || weir__access_due(req))
 			weir__req_orphan(req);
 		else if (!weir__req_is(req, WEIR__BUSY))
 			weir__req_free(req);
@@ -224,6 +224,7 @@ static void destroy(weir_server *server)
 	               (size_t)server->opts.max_fields * sizeof *server->fields);
 	weir__mem_free(mem, server->trailers, WEIR__TRAILERS * sizeof *server->trailers);
 	weir__mem_free(mem, server->spare, server->spare_cap);
+	weir__trust_free(&server->trust, mem);
 	weir__owner_put(server->owner);
 	weir__mem_free(mem, server, sizeof *server);
 }
@@ -234,6 +235,7 @@ static void loop_ends(struct weir__tenant *tenant)
 	weir_server *server = (weir_server *)(void *)tenant;
 
 	server->freed = false;
+	server->opts.log = NULL;
 	while (server->reqs) {
 		if (server->reqs->stream)
 			weir__req_leave(server->reqs);
@@ -262,6 +264,7 @@ int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *
 {
 	weir_server_opts settled = *opts;
 	weir_server *server;
+	int result;
 
 	*out = NULL;
 	if (!settle_options(&settled))
@@ -276,15 +279,20 @@ int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *
 	weir__tenant_add(loop, &server->tenant);
 	weir_timer_init(&server->grace, grace_over, server);
 	weir_timer_unref(&server->grace, true);
-	weir__pool_init(&server->pool, &loop->mem, sizeof(struct weir_req));
+	weir__pool_init(&server->pool, &loop->mem,
+	                sizeof(struct weir_req) + (settled.log ? sizeof(struct weir__note) : 0));
 	set_up(server);
 	server->fields =
 		weir__mem_new(&loop->mem, (size_t)settled.max_fields * sizeof *server->fields);
 	server->trailers = weir__mem_new(&loop->mem, WEIR__TRAILERS * sizeof *server->trailers);
 	server->owner = new_owner(server);
-	if (!server->fields || !server->trailers || !server->owner) {
+	result = weir__trust_read(&server->trust, &loop->mem, settled.trusted);
+	server->opts.trusted = NULL; /* the caller's again */
+	if (!server->fields || !server->trailers || !server->owner)
+		result = -ENOMEM;
+	if (result < 0) {
 		destroy(server);
-		return -ENOMEM;
+		return result;
 	}
 	*out = server;
 	return 0;
@@ -338,6 +346,7 @@ void weir_server_free(weir_server *server)
 	if (!server)
 		return;
 	server->draining = true;
+	server->opts.log = NULL;
 	leave_all(server);
 	weir__listeners_close(server->owner);
 	close_all(server);

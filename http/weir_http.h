@@ -232,6 +232,15 @@ typedef struct weir_req weir_req;
  */
 typedef void weir_handler(weir_req *req, void *arg);
 
+/* What became of a request that is over. */
+typedef struct weir_access {
+	int64_t when;   /* its first octet came: seconds since 1970, UTC */
+	int64_t ms;     /* since then, on the loop's clock */
+	int64_t sent;   /* octets of content written, whether they have arrived or not */
+	int32_t status; /* of its reply as far as it was begun; 0: there was none */
+	bool kept;      /* the connection lives on */
+} weir_access;
+
 /* A zeroed one is all defaults. WEIR_OFF switches a limit off where it says so. */
 typedef struct weir_server_opts {
 	weir_handler *request; /* required */
@@ -268,6 +277,22 @@ typedef struct weir_server_opts {
 	int32_t max_queue;    /* octets; 0: 4 MiB */
 	const weir_transport *transport; /* NULL: plain sockets */
 	void *transport_arg;
+	/*
+	 * Proxies that are believed when they say for whom they ask (weir_req_client):
+	 * a comma list of addresses and networks, as "127.0.0.0/8, ::1", and `unix`
+	 * for all who come by a unix socket. A network may have no bits behind its
+	 * prefix. NULL: nobody is believed.
+	 */
+	const char *trusted;
+	/*
+	 * Hears once, from the loop, of each request that is over: its reply is
+	 * complete, or it was given up; also of those that the server answered by
+	 * itself. The accessors of a request work, and give empty strings for a head
+	 * that was refused or never complete; nothing else may be done with it, and
+	 * it is gone afterwards. After weir_server_free there are no more calls.
+	 * NULL: no log, and no cost.
+	 */
+	void (*log)(weir_req *req, const weir_access *access, void *arg);
 } weir_server_opts;
 
 /*
@@ -279,8 +304,8 @@ int weir_http_listen(weir_loop *loop, const char *address, weir_handler *handler
 
 /*
  * Makes a server; opts is copied. Returns 0, -ENOMEM, or WEIR_EINVALID for a
- * negative limit other than WEIR_OFF, marks out of order, or no request callback,
- * with *server NULL.
+ * negative limit other than WEIR_OFF, marks out of order, a malformed `trusted`, or
+ * no request callback, with *server NULL.
  */
 int weir_server_new(weir_server **server, weir_loop *loop, const weir_server_opts *opts);
 
@@ -316,15 +341,28 @@ uint32_t weir_server_connections(const weir_server *server);
 weir_method weir_req_method(const weir_req *req);
 /* The method as it was sent. */
 weir_str weir_req_method_name(const weir_req *req);
-/* The target as it was sent; its path ("/" when an absolute target has none; "*" for OPTIONS *);
-   what follows the first '?' (data NULL when there is no '?'). Not decoded. */
+/* The target as it was sent; its path ("/" when an absolute target has none; "*" for OPTIONS *,
+   and for OPTIONS of an absolute target with neither path nor query, which means the same; empty
+   for CONNECT); what follows the first '?' (data NULL when there is no '?'). Not decoded. */
 weir_str weir_req_target(const weir_req *req);
 weir_str weir_req_path(const weir_req *req);
 weir_str weir_req_query(const weir_req *req);
+/*
+ * Whom the request is for, as host[:port]: that of the target when it names one,
+ * whatever Host says (RFC 9112 3.2.2), else the value of Host. data NULL when there
+ * is neither, which only HTTP/1.0 may.
+ */
+weir_str weir_req_authority(const weir_req *req);
 /* 10 or 11. */
 int weir_req_version(const weir_req *req);
 /* The value of the first field of this name, in any case; data NULL when there is none. */
 weir_str weir_req_field(const weir_req *req, const char *name);
+/*
+ * The next field of this name, in any case, from field number *i on: 1, with its
+ * value and *i behind it, or 0 when there is no more. Begin with *i = 0; for
+ * fields that may come in several lines.
+ */
+int weir_req_find(const weir_req *req, const char *name, unsigned *i, weir_str *value);
 /* Field number i, from 0, in the order received. 1, or 0 when there is none of that number. */
 int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *value);
 /*
@@ -344,9 +382,37 @@ weir_str weir_req_upgrade(const weir_req *req);
 int64_t weir_req_length(const weir_req *req);
 /* The peer's address, as weir_peer. */
 int weir_req_peer(const weir_req *req, char *text, size_t size);
+/*
+ * The address of the client behind proxies, in the same form; port 0 when it is
+ * not known. That is the peer's, unless the peer is in opts.trusted. Then the
+ * lists that proxies write are followed from their end, for as long as who wrote
+ * is trusted: those of Forwarded (RFC 7239) or, only if there is none of it, of
+ * X-Forwarded-For. The first address that is not trusted is the answer; or the
+ * last one before the list ends, or before anything that is no address (unknown,
+ * obfuscated or malformed).
+ */
+int weir_req_client(const weir_req *req, char *text, size_t size);
 weir_loop *weir_req_loop(const weir_req *req);
 /* NULL after weir_server_free. */
 weir_server *weir_req_server(const weir_req *req);
+
+/*
+ * Decodes the %XX escapes of a path, or of a part of one, into out (RFC 3986
+ * section 2.1) and puts a zero behind it. Returns the length without the zero,
+ * WEIR_EINVALID for an escape that is malformed and for NUL, escaped or not, or
+ * -ENOSPC; then out holds nothing of use. '+' stands for itself. out may be the
+ * text's own memory. A path is split at its '/' first and decoded then: "%2F" is
+ * none. Nothing is known of "..", or of UTF-8.
+ */
+int64_t weir_url_decode(char *out, size_t size, weir_str text);
+/* The same for names and values of a form or its query, where '+' is a space. */
+int64_t weir_form_decode(char *out, size_t size, weir_str text);
+/*
+ * Takes the next `name=value` off the front of a query, up to the next '&'; none
+ * is decoded. Empty ones are passed over; without '=' value.data is NULL. 1, or 0
+ * when nothing is left.
+ */
+int weir_query_next(weir_str *query, weir_str *name, weir_str *value);
 
 /* What may happen to a request in your hands. Each member may be NULL. */
 typedef struct weir_req_ops {
@@ -373,12 +439,29 @@ void weir_req_on(weir_req *req, const weir_req_ops *ops, void *arg);
 /* Stops (true) or resumes (false) the body. */
 void weir_req_hold(weir_req *req, bool hold);
 
+/* ---- log ---------------------------------------------------------------- */
+
+typedef enum weir_access_style {
+	WEIR_ACCESS_COMMON,  /* host - - [date] "request" status octets */
+	WEIR_ACCESS_COMBINED /* … "Referer" "User-Agent" */
+} weir_access_style;
+
+/*
+ * Writes a line of the NCSA's formats, without a line feed and with a zero behind
+ * it. The host is that of weir_req_client; the date is in UTC; what is missing is
+ * "-". Quotes, backslashes and all that is not printable ASCII are \xNN: a client
+ * cannot forge lines. Returns the length, or -ENOSPC: then text holds what fits,
+ * and a zero. A line can be four times as long as the fields in it.
+ */
+int weir_access_format(char *text, size_t size, const weir_req *req, const weir_access *access,
+                       weir_access_style style);
+
 /* ---- reply -------------------------------------------------------------- */
 
 /*
  * A whole reply in one call; ends the request. type may be NULL (no
  * Content-Type). Date, Content-Length and Connection are made by the library;
- * for HEAD, 204 and 304 the body is left out as RFC 9110 rules. Returns octets
+ * for HEAD, 204, 205 and 304 the body is left out as RFC 9110 rules. Returns octets
  * queued, or WEIR_ECLOSED when the peer is gone, or memory, and the connection
  * with it: the request is ended all the same. It is still yours with
  * WEIR_ESTATE, when a reply has begun (then use weir_reply_end), with
@@ -400,7 +483,8 @@ int weir_reply_field(weir_req *req, const char *name, const char *value);
 /*
  * Begins a reply whose body is written piece by piece. length >= 0: exactly so
  * many octets; WEIR_UNKNOWN: chunked, or until close for HTTP/1.0. Results as
- * weir_reply, but the request is still yours in any case.
+ * weir_reply, but the request is still yours in any case. Ask for the body first
+ * (weir_req_on): a client that waits for 100 Continue gets none behind this.
  */
 #define WEIR_UNKNOWN (-1)
 int64_t weir_reply_begin(weir_req *req, int status, int64_t length);

@@ -602,6 +602,89 @@ claim 'in HTTP/1.0 it is no offer' answers '426' \
 	"GET / HTTP/1.0${eol}Connection: upgrade${eol}Upgrade: lines$eol$eol"
 stop
 
+# ---- upload ----
+
+start upload
+# The content, and behind it another request; so many octets of a mebibyte.
+send_upload()
+{
+	{
+		printf '%b' "PUT / ${v1}Content-Length: 1048576$eol$eol"
+		head -c "$1" /dev/zero
+		printf '%b' "$2"
+	} | "$tools/ask" "$address" --ms="$3" 2>"$scratch/end" | tr -d '\r' >"$scratch/answer"
+}
+taken()
+{
+	awk '$2 == "octets" { sum += $1 } END { print sum + 0 }' "$scratch/answer"
+}
+slow_upload()
+{
+	send_upload 1048576 "$last" 20000
+	[ "$(statuses)" = '200 200' ] && [ "$(taken)" = 1048576 ] && ended_after closed 600
+}
+claim 'upload takes a mebibyte as slowly as its consumer, and says how much' slow_upload
+upload_cut_short()
+{
+	send_upload 500000 '' 300
+	[ "$(statuses)" = 200 ] && [ "$(taken)" -lt 500000 ] && ended open &&
+		answers '200' "PUT / ${v1}Content-Length: 6${eol}Connection: close$eol${eol}octets" '6 octets'
+}
+claim 'a client that leaves in the middle is no harm' upload_cut_short
+claim 'who expects 100 is told to go on before the reply begins' told_to_go_on
+stop
+
+# ---- events ----
+
+start events
+two_events()
+{
+	ask "GET / $v1$eol" --ms=2500
+	ended open && shows 'Content-Type: text/event-stream' 'id: 1' 'data: tick' 'id: 2' '!id: 4'
+}
+claim 'events come, a second each' two_events
+goes_on()
+{
+	ask "GET / ${v1}Last-Event-ID: 41$eol$eol" --ms=1500
+	shows 'id: 42' '!id: 1'
+}
+claim 'who comes back goes on behind the last that it saw' goes_on
+claim 'HEAD has no events and ends' answers '200' "HEAD / ${v1}Connection: close$eol$eol" '!id: '
+last_has_left()
+{
+	keep "GET / $v1$eol" || return 1
+	kill -s INT "$server"
+	nap
+	kill -0 "$server" || return 1
+	leave
+	ends_in 5 "$server"
+	[ "$status" = 0 ]
+}
+claim 'that a client leaves is noticed: with the last, a server that was asked to ends' last_has_left
+
+# ---- longpoll ----
+
+start longpoll
+a_second_later()
+{
+	answers '200' "$last" 'news' && ended_after closed 950
+}
+claim 'a long poll is answered by the timer' a_second_later
+left_before()
+{
+	ask "GET / $v1$eol" --ms=100
+	[ -z "$(statuses)" ] && ended open && answers '200' "$last" 'news'
+}
+claim 'one that has left by then does no harm to others' left_before
+polls_end()
+{
+	ask "GET / $v1$eol" --ms=100
+	kill -s INT "$server"
+	ends_in 5 "$server"
+	[ "$status" = 0 ]
+}
+claim 'a server that was asked to ends when the last is answered' polls_end
+
 # ---- in numbers ----
 
 memory=--pid

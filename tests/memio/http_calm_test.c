@@ -39,7 +39,7 @@ static struct work {
 	bool reads, ended, begun;
 } works[REQUESTS];
 
-static int begun, answered;
+static int begun, answered, logged;
 static char text[LONGEST];
 static const weir_req_ops reading;
 
@@ -158,6 +158,14 @@ static void on_request(weir_req *req, void *arg)
 	}
 }
 
+static void on_log(weir_req *req, const weir_access *access, void *arg)
+{
+	(void)arg;
+	assert_true(weir_req_target(req).len == 1);
+	assert_int_equal(access->status, 200);
+	logged++;
+}
+
 /* ---- the client --------------------------------------------------------- */
 
 static char requests[REQUESTS * (LONGEST + 1000)];
@@ -237,9 +245,11 @@ static void calm(uint64_t number)
 	trying = number;
 	dice = number * 0x9e3779b97f4a7c15u + 1;
 	memio_reset();
-	begun = answered = 0;
+	begun = answered = logged = 0;
 	assert_int_equal(weir_loop_new(&loop, NULL), 0);
-	const weir_server_opts opts = {.request = on_request, .high = roll(2) ? 0 : 2000};
+	const bool logs = roll(2);
+	const weir_server_opts opts = {
+		.request = on_request, .high = roll(2) ? 0 : 2000, .log = logs ? on_log : NULL};
 	assert_int_equal(weir_server_new(&server, loop, &opts), 0);
 	assert_int_equal(weir_server_listen(server, NULL, "127.0.0.1:80"), 0);
 	memio_client *c = memio_client_connect(NULL);
@@ -266,6 +276,7 @@ static void calm(uint64_t number)
 		turn(c);
 	assert_int_equal(answered, wanted);
 	assert_int_equal(replies(c), wanted);
+	assert_int_equal(logged, logs ? wanted : 0);
 	for (int i = 0; i < wanted; i++)
 		assert_int_equal(works[i].ended, works[i].reads);
 	/* Nothing is kept of what is over. */

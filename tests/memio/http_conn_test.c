@@ -427,6 +427,13 @@ static void the_client_decides_how_long_the_connection_lives(void **state)
 	sends(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 	assert_string_equal(received(c), OK_HEAD "Content-Length: 12\r\n"
 	                                         "Connection: close\r\n\r\nHello World\n");
+	/* Our end is sent first: octets on their way do not turn it into a reset. */
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	sends(c, HELLO);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	assert_int_equal(app.requests, 2);
+	memio_client_finish(c);
+	settle();
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 	assert_int_equal(weir_server_connections(server), 0);
 }
@@ -1159,6 +1166,22 @@ static void a_body_must_keep_coming(void **state)
 	weir_reply_end(app.req);
 }
 
+static void a_body_has_a_window_of_its_own(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\n");
+	pass(9000);
+	sends(c, "Content-Length: 5\r\n\r\n");
+	/* The head's time is over, the body's is not. */
+	pass(9900);
+	assert_string_equal(received(c), "");
+	pass(200);
+	assert_status(c, 408);
+	weir_reply_end(app.req);
+}
+
 static void without_a_rate_one_octet_a_window_is_enough(void **state)
 {
 	const weir_server_opts opts = {.body_rate = WEIR_OFF};
@@ -1191,6 +1214,18 @@ static void a_dropped_body_must_keep_coming_too(void **state)
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 	pass(1100);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_string_equal(received(c), HELLO_REPLY);
+}
+
+static void a_fault_in_a_dropped_body_ends_the_connection(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n");
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	sends(c, "xy" HELLO);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 	assert_string_equal(received(c), HELLO_REPLY);
 }
 
@@ -1277,6 +1312,23 @@ static void continue_is_said_when_the_body_is_wanted(void **state)
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 }
 
+/* Neither of them depends on how the head was cut. */
+static void continue_is_said_however_the_head_came(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	for (size_t at = 1; at < sizeof EXPECTING - 1; at++) {
+		memio_client *c = connected();
+		memio_client_send(c, EXPECTING, at);
+		settle();
+		sends(c, &EXPECTING[at]);
+		assert_string_equal(received(c), CONTINUE);
+		sends(c, "abc");
+		weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
+		assert_string_equal(received(c), CONTINUE HELLO_REPLY);
+	}
+}
+
 static void continue_is_not_said_to_a_client_that_did_not_wait(void **state)
 {
 	(void)state;
@@ -1295,7 +1347,9 @@ static void a_reply_instead_of_continue_ends_the_connection(void **state)
 	(void)state;
 	given(say_hello, NULL);
 	memio_client *c = connected();
-	sends(c, EXPECTING);
+	/* Whole or not: what was behind an incomplete head is none of the body. */
+	sends(c, "P");
+	sends(c, &EXPECTING[1]);
 	assert_null(strstr(received(c), "100"));
 	assert_non_null(strstr(received(c), "Connection: close\r\n"));
 	/* The body may be on its way all the same: it is no request. */
@@ -1555,6 +1609,25 @@ static void a_stalled_client_of_a_finished_reply_is_cut_off(void **state)
 	assert_int_equal(weir_server_connections(server), 0);
 }
 
+static void a_stalled_client_of_a_refused_body_is_cut_off(void **state)
+{
+	static char chunk[10000 + 1];
+
+	(void)state;
+	memset(chunk, 'x', 10000);
+	given(echo, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 1000);
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2710\r\n");
+	sends(c, chunk);
+	sends(c, "no end of a chunk");
+	pass(9900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	pass(300);
+	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
+	assert_int_equal(weir_server_connections(server), 0);
+}
+
 static void after_a_slow_reply_the_connection_is_idle(void **state)
 {
 	static char body[50000];
@@ -1719,6 +1792,8 @@ static void the_end_of_the_peer_is_told(void **state)
 	pass(100000);
 	weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
 	settle();
+	/* Nothing more can come: this is the last one. */
+	assert_non_null(strstr(received(c), "Connection: close\r\n"));
 	assert_non_null(strstr(received(c), "Hello World\n"));
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
@@ -2438,10 +2513,13 @@ int main(void)
 		T(a_refused_body_ends_a_reply_that_has_begun),
 		T(bodies_have_a_limit),
 		T(a_body_must_keep_coming),
+		T(a_body_has_a_window_of_its_own),
 		T(without_a_rate_one_octet_a_window_is_enough),
 		T(a_dropped_body_must_keep_coming_too),
+		T(a_fault_in_a_dropped_body_ends_the_connection),
 		T(how_octets_are_cut_does_not_matter),
 		T(continue_is_said_when_the_body_is_wanted),
+		T(continue_is_said_however_the_head_came),
 		T(continue_is_not_said_to_a_client_that_did_not_wait),
 		T(a_reply_instead_of_continue_ends_the_connection),
 		T(the_application_may_refuse_to_continue),
@@ -2455,6 +2533,7 @@ int main(void)
 		T(the_queue_has_a_limit),
 		T(a_client_must_take_its_reply),
 		T(a_stalled_client_of_a_finished_reply_is_cut_off),
+		T(a_stalled_client_of_a_refused_body_is_cut_off),
 		T(after_a_slow_reply_the_connection_is_idle),
 		T(a_pause_of_the_program_is_not_the_clients),
 		T(what_is_gathered_has_a_bound),

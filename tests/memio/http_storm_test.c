@@ -55,6 +55,8 @@ static void ask(const weir_req *req)
 
 	(void)weir_req_path(req);
 	(void)weir_req_query(req);
+	(void)weir_req_field(req, roll(2) ? "Host" : "X-Storm");
+	(void)weir_req_client(req, peer, sizeof peer);
 	(void)weir_req_peer(req, peer, sizeof peer);
 	(void)weir_req_upgrade(req);
 	for (unsigned i = 0; weir_req_nth_trailer(req, i, &name, &value); i++)
@@ -262,6 +264,26 @@ static bool on_expect(weir_req *req, void *arg)
 	return roll(2);
 }
 
+/* Of requests that are over, and of none twice: nothing is left of it then. */
+static void on_log(weir_req *req, const weir_access *access, void *arg)
+{
+	char line[600];
+
+	(void)arg;
+	assert_int_equal(inside, 0);
+	inside++;
+	assert_null(hand_of(req));
+	ask(req);
+	assert_true(access->ms >= 0 && access->sent >= 0);
+	assert_true(access->status == 0 || access->status == 101 || access->status >= 200);
+	assert_true(weir_access_format(line, sizeof line, req, access, WEIR_ACCESS_COMBINED) > 0);
+	struct hand *hand = &hands[roll(IN_HAND)];
+	if (hand->req && roll(2))
+		act(hand->req);
+	perhaps_end_the_server();
+	inside--;
+}
+
 /* ---- clients ------------------------------------------------------------ */
 
 #define OFFER "Connection: upgrade\r\nUpgrade: x, storm\r\n"
@@ -368,6 +390,8 @@ static bool open_all(void)
 		.max_queue = roll(2) ? 0 : 70000,
 		.max_requests = roll(2) ? 0 : 20,
 		.max_conns = roll(2) ? 0 : 3,
+		.log = roll(2) ? on_log : NULL,
+		.trusted = roll(2) ? "127.0.0.0/8" : NULL,
 	};
 
 	server = NULL;

@@ -1,11 +1,18 @@
 /*
  * fixture.c: reads a fixture file.
  */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/fixture.h"
+
+static char fault[1200];
 
 /* The octets of a file with a NUL behind; NULL if it cannot be read. */
 static char *slurp(const char *path)
@@ -70,14 +77,14 @@ static const char *read_settings(struct fixture *f, char *line, char *end)
 	*end = '\0';
 	for (char *word = strtok(line + 1, " "); word; word = strtok(NULL, " ")) {
 		char *equals = strchr(word, '=');
-		const char *fault;
+		const char *why;
 
 		if (!equals)
 			return "a setting without a value";
 		*equals = '\0';
-		fault = set(f, word, equals + 1);
-		if (fault)
-			return fault;
+		why = set(f, word, equals + 1);
+		if (why)
+			return why;
 	}
 	return NULL;
 }
@@ -130,7 +137,7 @@ static const char *read_repeat(struct fixture *f, const char *at)
 	return end ? end + 1 : NULL;
 }
 
-static const char *read_octets(struct fixture *f, const char *at, const char *end)
+const char *fixture_octets(struct fixture *f, const char *at, const char *end)
 {
 	while (at < end) {
 		if (*at == '\n')
@@ -148,15 +155,15 @@ static const char *read_octets(struct fixture *f, const char *at, const char *en
 static const char *read_text(struct fixture *f, char *text)
 {
 	char *end;
-	const char *fault;
+	const char *why;
 
 	while (*text == '#' || *text == '@') {
 		end = strchr(text, '\n');
 		if (!end)
 			return "nothing but comments";
-		fault = *text == '@' ? read_settings(f, text, end) : NULL;
-		if (fault)
-			return fault;
+		why = *text == '@' ? read_settings(f, text, end) : NULL;
+		if (why)
+			return why;
 		text = end + 1;
 	}
 	end = strncmp(text, "---\n", 4) ? strstr(text, "\n---\n") : text - 1;
@@ -166,7 +173,7 @@ static const char *read_text(struct fixture *f, char *text)
 	if (!f->expected)
 		return "no memory";
 	strcpy(f->expected, end + 5);
-	return read_octets(f, text, end);
+	return fixture_octets(f, text, end);
 }
 
 bool fixture_read(struct fixture *f, const char *path)
@@ -184,4 +191,77 @@ void fixture_free(struct fixture *f)
 {
 	free(f->octets);
 	free(f->expected);
+}
+
+/* ---- all of them ---- */
+
+static size_t each_in(const char *folder, bool responses, fixture_fn *each)
+{
+	DIR *dir = opendir(folder);
+	size_t n = 0;
+
+	for (struct dirent *entry; dir && !*fault && (entry = readdir(dir));) {
+		const char *dot = strrchr(entry->d_name, '.');
+		char path[1024];
+		struct fixture f;
+
+		if (!dot || strcmp(dot, ".http") != 0)
+			continue;
+		snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+		if (fixture_read(&f, path)) {
+			f.how.response = responses;
+			each(path, &f);
+		} else {
+			snprintf(fault, sizeof fault, "%s: %s", path, f.fault);
+		}
+		fixture_free(&f);
+		n++;
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* `fewest`: there were so many when this was written. */
+static const char *each_of(const char *kind, const char *const *folders, size_t fewest,
+                           fixture_fn *each)
+{
+	const char *root = getenv("WEIR_SRCDIR");
+	size_t all = 0;
+
+	*fault = '\0';
+	for (; !*fault && *folders; folders++) {
+		char path[512];
+		size_t n;
+
+		snprintf(path, sizeof path, "%s/tests/fixtures/%s/%s", root ? root : ".", kind,
+		         *folders);
+		n = each_in(path, !strcmp(kind, "responses"), each);
+		if (n == 0)
+			snprintf(fault, sizeof fault,
+			         "no fixture in %s (WEIR_SRCDIR says where the source is)", path);
+		all += n;
+	}
+	if (!*fault && all < fewest)
+		snprintf(fault, sizeof fault, "only %zu %s; some are missing", all, kind);
+	return *fault ? fault : NULL;
+}
+
+const char *fixture_each(fixture_fn *each)
+{
+	static const char *const folders[] = {"request-line", "methods",    "targets", "fields",
+	                                      "host",         "framing",    "chunked", "trailers",
+	                                      "limits",       "connection", "expect",  "pipelining",
+	                                      "closed",       NULL};
+
+	return each_of("requests", folders, 500, each);
+}
+
+const char *fixture_each_response(fixture_fn *each)
+{
+	static const char *const folders[] = {"status-line", "interim", "bodyless", "framing",
+	                                      "until-close", "fields",  "limits",   "connection",
+	                                      "closed",      NULL};
+
+	return each_of("responses", folders, 200, each);
 }

@@ -21,4 +21,17 @@ struct fixture {
 bool fixture_read(struct fixture *f, const char *path);
 void fixture_free(struct fixture *f);
 
+/* Adds the octets that the text at..end stands for. Returns NULL, or what is wrong with it. */
+const char *fixture_octets(struct fixture *f, const char *at, const char *end);
+
+/*
+ * Calls each with every fixture of every folder in tests/fixtures/requests below
+ * $WEIR_SRCDIR. Returns NULL, or what is wrong: a folder that is missing or
+ * empty, a file that cannot be understood, too few of them.
+ */
+typedef void fixture_fn(const char *name, const struct fixture *f);
+const char *fixture_each(fixture_fn *each);
+/* The same for tests/fixtures/responses. */
+const char *fixture_each_response(fixture_fn *each);
+
 #endif

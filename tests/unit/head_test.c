@@ -88,7 +88,20 @@ static void folds_letters_only(void **state)
 	assert_int_equal(weir__field_find(h.octets, h.fields, h.n, "\\b", 0), h.n);
 	assert_true(weir__same((const uint8_t *)"ChUnKeD", "chunked", 7));
 	assert_false(weir__same((const uint8_t *)"chunkeD", "chunkee", 7));
-	assert_false(weir__same((const uint8_t *)"\r", "-", 1));
+	/* Of all octets that are no controls, of any length: one bit is all that letters ignore. */
+	for (int octet = 0x20; octet < 0x100; octet++)
+		for (size_t n = 1; n <= 17; n++)
+			for (size_t at = 0; at < n; at++) {
+				uint8_t octets[17];
+				char text[17];
+
+				memset(octets, 'q', sizeof octets);
+				memset(text, 'q', sizeof text);
+				octets[at] = (uint8_t)octet;
+				text[at] = "-1az"[octet % 4];
+				assert_int_equal(weir__same(octets, text, n),
+				                 weir__lower((uint8_t)octet) == text[at]);
+			}
 }
 
 static void finds_tokens_of_a_list(void **state)

@@ -17,7 +17,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,72 +29,18 @@
 #include "tests/support/eventlog.h"
 #include "tests/support/fixture.h"
 
-enum { WATCHDOG_S = 600, FEWEST_FIXTURES = 620, LONG_FIXTURE = 2048, RANDOM_CUTS = 40 };
-
-typedef void on_fixture(const char *name, const struct fixture *f);
+enum { WATCHDOG_S = 600, LONG_FIXTURE = 2048, RANDOM_CUTS = 40 };
 
 /* ---- the fixtures ---- */
 
-static size_t fixtures_in(const char *folder, bool responses, on_fixture *each)
+static void each_fixture(fixture_fn *each)
 {
-	DIR *dir = opendir(folder);
-	size_t n = 0;
+	const char *fault = fixture_each(each);
 
-	if (!dir)
-		fail_msg("no folder %s (WEIR_SRCDIR says where the source is)", folder);
-	for (struct dirent *entry; (entry = readdir(dir));) {
-		const char *dot = strrchr(entry->d_name, '.');
-		char path[1024];
-		struct fixture f;
-
-		if (!dot || strcmp(dot, ".http") != 0)
-			continue;
-		snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-		if (!fixture_read(&f, path))
-			fail_msg("%s: %s", path, f.fault);
-		f.how.response = responses;
-		each(path, &f);
-		fixture_free(&f);
-		n++;
-	}
-	closedir(dir);
-	return n;
-}
-
-/* Every fixture of these folders; one that is missing or empty is a failure. */
-static size_t each_in(const char *kind, const char *const *folders, on_fixture *each)
-{
-	const char *root = getenv("WEIR_SRCDIR");
-	size_t all = 0;
-
-	for (; *folders; folders++) {
-		char path[512];
-		size_t n;
-
-		snprintf(path, sizeof path, "%s/tests/fixtures/%s/%s", root ? root : ".", kind,
-		         *folders);
-		n = fixtures_in(path, !strcmp(kind, "responses"), each);
-		if (n == 0)
-			fail_msg("%s holds no fixture", path);
-		all += n;
-	}
-	return all;
-}
-
-static void each_fixture(on_fixture *each)
-{
-	static const char *const requests[] = {
-		"request-line", "methods",    "targets",  "fields", "host",
-		"framing",      "chunked",    "trailers", "limits", "connection",
-		"expect",       "pipelining", "closed",   NULL};
-	static const char *const responses[] = {"status-line", "interim", "bodyless", "framing",
-	                                        "until-close", "fields",  "limits",   "connection",
-	                                        "closed",      NULL};
-	const size_t all =
-		each_in("requests", requests, each) + each_in("responses", responses, each);
-
-	if (all < FEWEST_FIXTURES)
-		fail_msg("only %zu fixtures; some are missing", all);
+	if (!fault)
+		fault = fixture_each_response(each);
+	if (fault)
+		fail_msg("%s", fault);
 }
 
 static struct eventlog_input input_of(const struct fixture *f)

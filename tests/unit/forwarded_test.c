@@ -1,0 +1,388 @@
+/*
+ * forwarded_test.c: is a proxy's word understood, and taken only from whom it may be?
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/mem.h"
+#include "http/forwarded.h"
+
+static weir_str str(const char *text)
+{
+	return (weir_str){text, strlen(text)};
+}
+
+/* ---- lists --------------------------------------------------------------- */
+
+/* The elements from the end, each in braces. */
+static const char *taken(const char *text)
+{
+	static char out[256];
+	weir_str list = str(text), item;
+	size_t len = 0;
+
+	out[0] = '\0';
+	while (weir__list_last(&list, &item))
+		len += (size_t)snprintf(out + len, sizeof out - len, "{%.*s}", (int)item.len,
+		                        item.data);
+	assert_int_equal(list.len, 0);
+	return out;
+}
+
+static void takes_lists_from_their_end(void **state)
+{
+	(void)state;
+	assert_string_equal(taken(""), "");
+	assert_string_equal(taken(" , ,"), "");
+	assert_string_equal(taken("a"), "{a}");
+	assert_string_equal(taken("a,b"), "{b}{a}");
+	assert_string_equal(taken(",, a b ,\tc\t, "), "{c}{a b}");
+}
+
+static void a_quoted_comma_divides_nothing(void **state)
+{
+	(void)state;
+	assert_string_equal(taken("a, x=\"b,c\", d"), "{d}{x=\"b,c\"}{a}");
+	assert_string_equal(taken("a, x=\"b\\\",c\", d"), "{d}{x=\"b\\\",c\"}{a}");
+	assert_string_equal(taken("a, x=\"b\\\\\", d"), "{d}{x=\"b\\\\\"}{a}");
+	assert_string_equal(taken("a,\"\",b"), "{b}{\"\"}{a}");
+}
+
+/* Whatever a client has sent before, what was added behind it stands alone. */
+static void nothing_in_front_swallows_what_is_behind(void **state)
+{
+	static const char *const fronts[] = {
+		"\"",        "x=\"",        "x=\"a, b",  "\\",          "x=\\",
+		"x=\"\\",    "x=\"\\\"",    "\"\"\"",    "x=\"a\\\\\\", "a,b,\"c,\"\"",
+		"x=\"a\\\"", "\"a\\\\\\\"", "x=\"a\"\\",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof fronts / sizeof *fronts; i++) {
+		char text[64];
+		weir_str list, item;
+
+		snprintf(text, sizeof text, "%s, for=\"[::1]:8\"", fronts[i]);
+		list = str(text);
+		assert_true(weir__list_last(&list, &item));
+		assert_int_equal(item.len, strlen("for=\"[::1]:8\""));
+		assert_memory_equal(item.data, "for=\"[::1]:8\"", item.len);
+		assert_int_equal(list.len, strlen(fronts[i]));
+	}
+}
+
+/* ---- elements ------------------------------------------------------------ */
+
+typedef bool reader(weir_str element, struct weir__addr *addr);
+
+/* As text; "-" when it is no address. From memory that ends where the text does. */
+static const char *read_as(reader *read, const char *text)
+{
+	static char out[80];
+	const size_t len = strlen(text);
+	char *exact = malloc(len ? len : 1);
+	struct weir__addr addr;
+	bool good;
+
+	assert_non_null(exact);
+	memcpy(exact, text, len);
+	good = read((weir_str){exact, len}, &addr);
+	free(exact);
+	if (!good)
+		return "-";
+	assert_true(weir__addr_format(&addr, out, sizeof out) > 0);
+	return out;
+}
+
+struct reading {
+	const char *text, *address;
+};
+
+static void check(reader *read, const struct reading *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *got = read_as(read, cases[i].text);
+
+		if (strcmp(got, cases[i].address) != 0)
+			fail_msg("%s: %s", cases[i].text, got);
+	}
+}
+
+/* RFC 7239 sections 4 and 6. */
+static void reads_elements_of_forwarded(void **state)
+{
+	static const struct reading cases[] = {
+		{"for=192.0.2.43", "192.0.2.43:0"},
+		{"For=\"[2001:db8:cafe::17]:4711\"", "[2001:db8:cafe::17]:4711"},
+		{"for=192.0.2.60;proto=http;by=203.0.113.43", "192.0.2.60:0"},
+		{"proto=http;FOR=192.0.2.60", "192.0.2.60:0"},
+		{"by=\"a,;\\\"b\";for=192.0.2.60", "192.0.2.60:0"},
+		{"for=\"192.0.2.43:47011\"", "192.0.2.43:47011"},
+		{"for=\"[2001:db8::1]\"", "[2001:db8::1]:0"},
+		{"for=\"[::ffff:192.0.2.1]\"", "192.0.2.1:0"},
+		{"for=\"192.0.2.43:_port-1\"", "192.0.2.43:0"},
+		{"for=\"[::1]:_p\"", "[::1]:0"},
+		{"for=\"192.0.2.4\\3\"", "192.0.2.43:0"},
+		{"for=192.0.2.60 ; proto=http", "192.0.2.60:0"},
+		{";;for=192.0.2.60;", "192.0.2.60:0"},
+		{"for=\"192.0.2.43:00080\"", "192.0.2.43:80"},
+	};
+
+	(void)state;
+	check(weir__forwarded_for, cases, sizeof cases / sizeof *cases);
+}
+
+static void reads_no_address_where_there_is_none(void **state)
+{
+	static const struct reading cases[] = {
+		{"", "-"},
+		{";", "-"},
+		{"for", "-"},
+		{"for=", "-"},
+		{"=192.0.2.43", "-"},
+		{"for=unknown", "-"},
+		{"for=_hidden", "-"},
+		{"for=\"_SEVKISEK\"", "-"},
+		{"proto=http", "-"},
+		{"fore=192.0.2.43", "-"},
+		{"192.0.2.43", "-"},
+		{"for =192.0.2.43", "-"},
+		{"for= 192.0.2.43", "-"},
+		{"for=192.0.2.43:80", "-"},
+		{"for=[::1]", "-"},
+		{"for=\"::1\"", "-"},
+		{"for=\"[::1\"", "-"},
+		{"for=\"[::1]8\"", "-"},
+		{"for=\"[]\"", "-"},
+		{"for=\"[192.0.2.43]\"", "-"},
+		{"for=\"[fe80::1%1]\"", "-"},
+		{"for=\"192.0.2.43:\"", "-"},
+		{"for=\"192.0.2.43:_\"", "-"},
+		{"for=\"192.0.2.43:_a b\"", "-"},
+		{"for=\"192.0.2.43:65536\"", "-"},
+		{"for=\"192.0.2.43:000080\"", "-"},
+		{"for=\"192.0.2.43:-1\"", "-"},
+		{"for=192.0.2.256", "-"},
+		{"for=192.0.2", "-"},
+		{"for=192.0.02.1", "-"},
+		{"for=\"\"", "-"},
+		{"for=\"192.0.2.43", "-"},
+		{"for=\"192.0.2.43\\", "-"},
+		{"for=\"192.0.2.43\"x", "-"},
+		{"for=192.0.2.43 x", "-"},
+		{"for=192.0.2.43;x", "-"},
+		{"for=192.0.2.43;x=", "-"},
+		{"for=192.0.2.43;for=192.0.2.44", "-"},
+		{"for=192.0.2.43;for=unknown", "-"},
+		{"for=\"192.0.2.43:_12345678901234567890123456789012345678901234567890123456\"",
+	         "-"},
+	};
+
+	(void)state;
+	check(weir__forwarded_for, cases, sizeof cases / sizeof *cases);
+}
+
+static void reads_elements_of_x_forwarded_for(void **state)
+{
+	static const struct reading cases[] = {
+		{"192.0.2.43", "192.0.2.43:0"},
+		{"192.0.2.43:80", "192.0.2.43:80"},
+		{"2001:db8::1", "[2001:db8::1]:0"},
+		{"[2001:db8::1]", "[2001:db8::1]:0"},
+		{"[2001:db8::1]:80", "[2001:db8::1]:80"},
+		{"::ffff:192.0.2.1", "192.0.2.1:0"},
+		{"::", "[::]:0"},
+		{"unknown", "-"},
+		{"", "-"},
+		{"_x", "-"},
+		{"\"192.0.2.43\"", "-"},
+		{"for=192.0.2.43", "-"},
+		{"a.example", "-"},
+		{"192.0.2.43:x", "-"},
+		{"192.0.2.43 192.0.2.44", "-"},
+		{"fe80::1%eth0", "-"},
+		{"unix:", "-"},
+	};
+
+	(void)state;
+	check(weir__x_forwarded_for, cases, sizeof cases / sizeof *cases);
+}
+
+/* ---- trust --------------------------------------------------------------- */
+
+static void *memory(void *arg, void *ptr, size_t old_size, size_t new_size)
+{
+	(void)old_size;
+	if (new_size == 0) {
+		free(ptr);
+		return NULL;
+	}
+	return *(bool *)arg ? realloc(ptr, new_size) : NULL;
+}
+
+static struct world {
+	struct weir__mem mem;
+	struct weir__trust trust;
+	bool has_memory;
+} world;
+
+static int trust(const char *list)
+{
+	world.has_memory = true;
+	world.mem = (struct weir__mem){.fn = memory, .arg = &world.has_memory, .cap = SIZE_MAX};
+	return weir__trust_read(&world.trust, &world.mem, list);
+}
+
+static void distrust(void)
+{
+	weir__trust_free(&world.trust, &world.mem);
+	assert_int_equal(world.mem.used, 0);
+}
+
+static bool trusts(const char *address)
+{
+	struct weir__where where;
+
+	assert_int_equal(weir__addr_parse(address, &where), 0);
+	return weir__trusts(&world.trust, &where.addr);
+}
+
+static void trusts_addresses_and_networks(void **state)
+{
+	(void)state;
+	assert_int_equal(trust("127.0.0.0/8, ::1,10.1.2.3 ,\t192.168.128.0/17, 2001:db8::/33,,"),
+	                 0);
+	assert_true(trusts("127.0.0.1:1"));
+	assert_true(trusts("127.255.255.255:1"));
+	assert_false(trusts("126.255.255.255:1"));
+	assert_false(trusts("128.0.0.0:1"));
+	assert_true(trusts("[::1]:1"));
+	assert_false(trusts("[::]:1"));
+	assert_true(trusts("10.1.2.3:9"));
+	assert_false(trusts("10.1.2.2:9"));
+	assert_true(trusts("192.168.128.0:1"));
+	assert_true(trusts("192.168.255.255:1"));
+	assert_false(trusts("192.168.127.255:1"));
+	assert_true(trusts("[2001:db8:7fff::1]:1"));
+	assert_false(trusts("[2001:db8:8000::1]:1"));
+	assert_false(trusts("unix:/x"));
+	distrust();
+}
+
+static void trusts_those_who_come_by_unix_sockets(void **state)
+{
+	(void)state;
+	assert_int_equal(trust("unix"), 0);
+	assert_true(trusts("unix:/x"));
+	assert_true(trusts("unix:@x"));
+	assert_false(trusts("127.0.0.1:1"));
+	assert_false(weir__trusts(&world.trust, &(struct weir__addr){.kind = WEIR__ADDR_NONE}));
+	distrust();
+}
+
+static void one_family_is_not_the_other(void **state)
+{
+	(void)state;
+	assert_int_equal(trust("::/0"), 0);
+	assert_true(trusts("[::1]:1"));
+	assert_true(trusts("[ffff::]:1"));
+	assert_false(trusts("127.0.0.1:1"));
+	distrust();
+	assert_int_equal(trust("0.0.0.0/0"), 0);
+	assert_true(trusts("255.0.0.1:1"));
+	assert_true(trusts("[::ffff:1.2.3.4]:1"));
+	assert_false(trusts("[::1]:1"));
+	distrust();
+	assert_int_equal(trust("::ffff:0:0/96"), 0);
+	assert_true(trusts("255.0.0.1:1"));
+	distrust();
+}
+
+static void trusts_nobody_unasked(void **state)
+{
+	static const char *const lists[] = {NULL, "", " ", ", ,"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+		assert_int_equal(trust(lists[i]), 0);
+		assert_false(trusts("127.0.0.1:1"));
+		assert_false(trusts("[::]:1"));
+		assert_false(trusts("0.0.0.0:1"));
+		distrust();
+	}
+}
+
+static void refuses_what_is_no_network(void **state)
+{
+	static const char *const bad[] = {
+		"x",
+		"localhost",
+		"127.0.0.1/33",
+		"127.0.0.1/",
+		"127.0.0.1/-1",
+		"127.0.0.1/8",
+		"127.0.0.0/ 8",
+		"127.0.0/8",
+		"127.0.0.1:80",
+		"[::1]",
+		"::/129",
+		"::1/127",
+		"::1/",
+		"fe80::1%1",
+		"127.0.0.1 ::1",
+		"/8",
+		"unix:/x",
+		"unix:",
+		"\"127.0.0.1\"",
+		"127.0.0.1, x",
+		"x, 127.0.0.1",
+		"1.2.3.4/032x",
+		"1.2.3.4/+32",
+		"128.0.0.0/0",
+		"::/999999999999",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (trust(bad[i]) != WEIR_EINVALID)
+			fail_msg("%s", bad[i]);
+		distrust();
+	}
+}
+
+static void says_so_when_there_is_no_memory(void **state)
+{
+	(void)state;
+	trust(NULL);
+	world.has_memory = false;
+	assert_int_equal(weir__trust_read(&world.trust, &world.mem, "::1"), -ENOMEM);
+	distrust();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_lists_from_their_end),
+		cmocka_unit_test(a_quoted_comma_divides_nothing),
+		cmocka_unit_test(nothing_in_front_swallows_what_is_behind),
+		cmocka_unit_test(reads_elements_of_forwarded),
+		cmocka_unit_test(reads_no_address_where_there_is_none),
+		cmocka_unit_test(reads_elements_of_x_forwarded_for),
+		cmocka_unit_test(trusts_addresses_and_networks),
+		cmocka_unit_test(trusts_those_who_come_by_unix_sockets),
+		cmocka_unit_test(one_family_is_not_the_other),
+		cmocka_unit_test(trusts_nobody_unasked),
+		cmocka_unit_test(refuses_what_is_no_network),
+		cmocka_unit_test(says_so_when_there_is_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
