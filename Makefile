@@ -182,12 +182,31 @@ MEMIO_SRCS = \
 	tests/memio/poller.c \
 	tests/memio/clients.c \
 	tests/memio/memio.c \
+
+# What tests of the server share on it.
+BED_SRCS = \
 	tests/memio/http_bed.c \
 	tests/memio/web.c \
-
-# What tests of the server over it have in common.
-SERVED_SRCS = \
 	tests/memio/served.c \
+
+# A program each, of the library or, those of CONN_FUZZERS, of the scripted kernel in the place of
+# backend/.
+FUZZERS = \
+	tests/fuzz/head_fuzz.c \
+	tests/fuzz/body_fuzz.c \
+	tests/fuzz/response_fuzz.c \
+	tests/fuzz/split_fuzz.c \
+	tests/fuzz/variants_fuzz.c \
+
+CONN_FUZZERS = \
+	tests/fuzz/conn_fuzz.c \
+
+FUZZ_SRCS = \
+	tests/fuzz/input.c \
+	tests/fuzz/follow.c \
+	tests/fuzz/model.c \
+	tests/fuzz/replies.c \
+	tests/fuzz/replay.c \
 
 # A program each for the scripts, of these objects and no library.
 TEST_TOOLS = \
@@ -216,6 +235,7 @@ TEST_SCRIPTS = \
 	tests/build_test.sh \
 	tests/examples_test.sh \
 	tests/events_test.sh \
+	tests/fuzz_test.sh \
 	tests/standins/check.sh \
 
 # ---- how ----
@@ -234,7 +254,8 @@ LINK = $(CC) $(STANDARD) $(CFLAGS) $(LDFLAGS)
 CONFIG = $(weir_build)config.mk
 
 LIBRARY_OBJS = $(BACKEND_OBJS) $(CORE_OBJS) $(MAIN_OBJS) $(HTTP_OBJS)
-PROGRAMS = $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) $(ALL_TEST_PROGRAMS)
+PROGRAMS = $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) \
+	$(ALL_TEST_PROGRAMS)
 
 all: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS)
 
@@ -256,12 +277,16 @@ run: $(CONFIG) tests/examples/hello
 # One or a few of them: make check TESTS='tests/unit/parse_test tests/build_test.sh'
 TESTS = $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 
-check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(TEST_PROGRAMS)
+check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) $(TEST_PROGRAMS)
 	@$(CMOCKA) || { echo 'the tests need cmocka: run sh tests/deps.sh, then ./configure' >&2; exit 1; }
 	@WEIR_SRCDIR=$(srcdir) WEIR_BACKEND=$(BACKEND) CC='$(CC)' sh $(srcdir)/tests/run.sh $(TESTS)
 
 # Only builds them; `check` runs them.
-test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(TEST_PROGRAMS)
+test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) \
+	$(TEST_PROGRAMS)
+
+# With the main of tests/fuzz/replay.c, or with libFuzzer's: see tests/fuzz/README.md.
+fuzzers: $(CONFIG) $(FUZZ_PROGRAMS)
 
 bench: $(CONFIG) libweir.a $(BENCH_PROGRAMS)
 	@set -- $(BENCH_PROGRAMS); echo "$$# measuring programs in bench/"
@@ -272,6 +297,13 @@ soak-upload: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 
 soak-crowd: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 	@sh $(srcdir)/tests/soak.sh crowd
+
+soak-fuzz: $(CONFIG)
+	@FUZZ_RUNS='$(FUZZ_RUNS)' FUZZ_JOBS='$(FUZZ_JOBS)' sh $(srcdir)/tests/soak.sh fuzz
+
+# Builds and tests in coverage/, and says how much of http/ was reached.
+coverage: $(CONFIG)
+	@sh $(srcdir)/tests/coverage.sh
 
 # ---- installing ----
 
@@ -334,7 +366,8 @@ clean:
 
 distclean: clean
 	rm -f config.h config.mk config.log $(DIST).tar.gz $(BUILD_MAKEFILE)
+	rm -rf coverage fuzz-soak
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
-.PHONY: all check test-programs bench soak-upload soak-crowd run install uninstall dist clean \
-	distclean
+.PHONY: all check test-programs fuzzers bench soak-upload soak-crowd soak-fuzz coverage run install \
+	uninstall dist clean distclean

@@ -91,12 +91,15 @@ static weir_event name_part(weir_parser *p, struct weir__window *w, uint32_t *po
 	return WEIR_DONE;
 }
 
-static weir_event blank_part(weir_parser *p, const struct weir__window *w, uint32_t *pos)
+static weir_event blank_part(weir_parser *p, struct weir__window *w, uint32_t *pos)
 {
 	while (*pos < w->end && weir__is_blank(w->data[*pos]))
 		(*pos)++;
 	if (*pos == w->end)
 		return weir__stall(p, WEIR__FIELD_BLANK, *pos);
+	/* The window may have ended before them. */
+	if (*pos > w->stop)
+		weir__look(w, w->data, *pos, w->end);
 	p->fields[p->nfields].value.at = *pos;
 	return WEIR_DONE;
 }
