@@ -559,6 +559,19 @@ static void a_head_has_one_deadline_from_accept(void **state)
 	assert_int_equal(app.requests, 0);
 }
 
+static void also_when_its_first_octet_is_late(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	pass(5000);
+	sends(c, "GET / HTTP/1.1\r\n");
+	pass(4900);
+	assert_string_equal(received(c), "");
+	pass(200);
+	assert_status(c, 408);
+}
+
 static void who_found_no_buffer_is_not_late(void **state)
 {
 	char field[9000] = "X: ";
@@ -2496,6 +2509,7 @@ int main(void)
 		T(what_a_request_says),
 		T(silence_is_not_answered),
 		T(a_head_has_one_deadline_from_accept),
+		T(also_when_its_first_octet_is_late),
 		T(who_found_no_buffer_is_not_late),
 		T(a_kept_connection_may_be_idle_longer),
 		T(a_kept_connections_head_counts_from_its_first_octet),
