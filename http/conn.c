@@ -301,6 +301,7 @@ static bool step_body(struct weir_req *req, char *data, size_t len, size_t *used
 {
 	weir_stream *stream = req->stream;
 	struct weir__pieces pieces = {.data = data, .len = req->ready, .at = req->ready};
+	bool due = weir__req_is(req, WEIR__ASKED) || stream->source.bits & WEIR__EOF;
 
 	req->flags &= (uint16_t)~WEIR__ASKED;
 	if (weir__req_is(req, WEIR__STILL))
@@ -310,12 +311,14 @@ static bool step_body(struct weir_req *req, char *data, size_t len, size_t *used
 		return false;
 	}
 	count_in(req, pieces.at - req->ready);
+	/* What was left is offered with more content; framing alone is none. */
+	due = due || pieces.len > req->ready;
 	/* The rest is whose the connection becomes, if it is given away meanwhile. */
 	*used = pieces.at;
 	req->ready = (uint32_t)pieces.len;
 	req->flags &= (uint16_t)~WEIR__AWAITED;
 	note_behind(req, pieces.at < len);
-	if (pieces.len && !offer(stream, req, &pieces))
+	if (pieces.len && due && !offer(stream, req, &pieces))
 		return false;
 	/* Nothing comes behind the last piece: it is offered once more, and then it is over. */
 	if (pieces.len && weir__req_is(req, WEIR__PARSED) && takes_body(stream, req) &&

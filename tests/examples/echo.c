@@ -20,8 +20,25 @@ enum { HIGH = 64 * 1024, PIECES = 1000 };
 
 /* ---- POST /echo --------------------------------------------------------- */
 
-static void give_up(weir_req *req)
+/*
+ * A reply that has begun cannot be taken back. So it waits until so much of the
+ * body has come, or all of it, or the client pauses: what turns out to be
+ * malformed or too long by then gets its 400 or 413 instead.
+ */
+enum { ENOUGH = 4 * 1024, PAUSE_MS = 50 };
+
+struct echo {
+	weir_timer pause;
+	weir_req *req;
+	size_t seen;
+};
+
+static void give_up(weir_req *req, void *arg)
 {
+	struct echo *echo = arg;
+
+	weir_timer_stop(&echo->pause);
+	free(echo);
 	weir_reply_end(req);
 }
 
@@ -29,9 +46,8 @@ static size_t echo_data(weir_req *req, const char *data, size_t len, void *arg)
 {
 	int64_t queued = weir_reply_write(req, data, len);
 
-	(void)arg;
 	if (queued < 0)
-		give_up(req);
+		give_up(req, arg);
 	else if (queued > HIGH)
 		weir_req_hold(req, true);
 	return len;
@@ -45,51 +61,71 @@ static void echo_drain(weir_req *req, void *arg)
 
 static void echo_end(weir_req *req, void *arg)
 {
-	(void)arg;
-	weir_reply_end(req);
+	give_up(req, arg);
 }
 
 static void echo_gone(weir_req *req, int why, void *arg)
 {
 	(void)why;
-	(void)arg;
-	weir_reply_end(req);
+	give_up(req, arg);
 }
 
 static const weir_req_ops echo_ops = {
 	.data = echo_data, .end = echo_end, .drain = echo_drain, .gone = echo_gone};
 
-static bool echo_begin(weir_req *req)
+static bool echo_begin(struct echo *echo)
 {
+	weir_req *req = echo->req;
+
+	weir_timer_stop(&echo->pause);
 	weir_reply_field(req, "Content-Type", "application/octet-stream");
-	if (weir_reply_begin(req, 200, weir_req_length(req)) >= 0)
-		return true;
-	give_up(req);
-	return false;
+	if (weir_reply_begin(req, 200, weir_req_length(req)) < 0) {
+		give_up(req, echo);
+		return false;
+	}
+	/* What was not taken yet is offered again, to echo_data. */
+	weir_req_on(req, &echo_ops, echo);
+	return true;
 }
 
-/* The reply begins with the body, so that a body that is refused at once is told so. */
+static void echo_paused(weir_timer *timer, void *arg)
+{
+	(void)timer;
+	echo_begin(arg);
+}
+
+/* Offered the same once more, it is the end. */
 static size_t echo_first(weir_req *req, const char *data, size_t len, void *arg)
 {
-	if (!echo_begin(req))
-		return len;
-	weir_req_on(req, &echo_ops, arg);
-	return echo_data(req, data, len, arg);
+	struct echo *echo = arg;
+
+	if (len < ENOUGH && len > echo->seen) {
+		echo->seen = len;
+		weir_timer_start(weir_req_loop(req), &echo->pause, PAUSE_MS, 0);
+		return 0;
+	}
+	return echo_begin(echo) ? echo_data(req, data, len, arg) : len;
 }
 
 static void echo_nothing(weir_req *req, void *arg)
 {
-	(void)arg;
-	if (echo_begin(req))
-		weir_reply_end(req);
+	if (echo_begin(arg))
+		give_up(req, arg);
 }
 
 static void echo(weir_req *req)
 {
 	static const weir_req_ops ops = {
 		.data = echo_first, .end = echo_nothing, .gone = echo_gone};
+	struct echo *echo = calloc(1, sizeof *echo);
 
-	weir_req_on(req, &ops, NULL);
+	if (!echo) {
+		weir_reply_end(req);
+		return;
+	}
+	echo->req = req;
+	weir_timer_init(&echo->pause, echo_paused, echo);
+	weir_req_on(req, &ops, echo);
 }
 
 /* ---- GET anything ------------------------------------------------------- */
@@ -110,10 +146,17 @@ static size_t drop_data(weir_req *req, const char *data, size_t len, void *arg)
 	return len;
 }
 
+static void hello_gone(weir_req *req, int why, void *arg)
+{
+	(void)why;
+	(void)arg;
+	weir_reply_end(req);
+}
+
 /* A body on it means nothing, but it has to be read. */
 static void hello(weir_req *req)
 {
-	static const weir_req_ops ops = {.data = drop_data, .end = say_hello, .gone = echo_gone};
+	static const weir_req_ops ops = {.data = drop_data, .end = say_hello, .gone = hello_gone};
 
 	if (weir_req_length(req) == 0)
 		say_hello(req, NULL);

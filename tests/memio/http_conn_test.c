@@ -880,6 +880,28 @@ static void chunks_are_put_together(void **state)
 	weir_reply(app.req, 200, NULL, NULL, 0);
 }
 
+static void what_is_left_is_not_offered_again_for_framing_alone(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	app.most = 0;
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello");
+	assert_int_equal(app.offers, 1);
+	sends(c, "\r\n1;a=b");
+	assert_int_equal(app.offers, 1);
+	sends(c, "\r\n!");
+	assert_int_equal(app.offers, 2);
+	assert_int_equal(app.offered_len, 6);
+	sends(c, "\r\n0\r\nA: b\r\n");
+	assert_int_equal(app.offers, 2);
+	/* Once more, since this is the end of it. */
+	sends(c, "\r\n");
+	assert_int_equal(app.offers, 3);
+	assert_memory_equal(app.offered, "hello!", 6);
+	weir_reply_end(app.req);
+}
+
 static void what_is_left_is_offered_again_in_one_piece(void **state)
 {
 	static const char *const framings[2][3] = {
@@ -2525,6 +2547,7 @@ int main(void)
 		T(a_slow_reader_counts_by_what_it_takes),
 		T(a_body_arrives_as_it_comes),
 		T(chunks_are_put_together),
+		T(what_is_left_is_not_offered_again_for_framing_alone),
 		T(what_is_left_is_offered_again_in_one_piece),
 		T(a_held_body_waits),
 		T(a_body_may_be_asked_for_later),
