@@ -133,7 +133,7 @@ static int status_for(struct fuzz_exchange *e)
 	static const int statuses[] = {200, 204, 304, 404, 500, 200, 201, 205};
 	const int status = statuses[digit() % 8];
 
-	e->bodyless = status == 204 || status == 304;
+	e->bodyless = status == 204 || status == 205 || status == 304;
 	return status;
 }
 
