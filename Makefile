@@ -63,6 +63,7 @@ HTTP_SRCS = \
 	http/status.c \
 	http/url.c \
 	http/emit.c \
+	http/admit.c \
 	http/conn.c \
 	http/exchange.c \
 	http/intake.c \
@@ -168,6 +169,9 @@ MEMIO_TESTS = \
 	tests/memio/http_trailer_test.c \
 	tests/memio/http_rfc_test.c \
 	tests/memio/http_node_test.c \
+	tests/memio/http_drain_test.c \
+	tests/memio/http_limit_test.c \
+	tests/memio/http_persist_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \
@@ -183,6 +187,7 @@ MEMIO_SRCS = \
 BED_SRCS = \
 	tests/memio/http_bed.c \
 	tests/memio/web.c \
+	tests/memio/served.c \
 
 # A program each, of the library or, those of CONN_FUZZERS, of the scripted kernel in the place of
 # backend/.

@@ -76,6 +76,8 @@ struct weir__owner {
 	const weir_stream_ops *ops;
 	/* NULL, or a protocol's: the kernel has taken the last of the queue. From the loop. */
 	void (*emptied)(weir_stream *stream);
+	/* The same: it is closed, whoever did that, and may be inside a call of the user's. */
+	void (*closed)(weir_stream *stream);
 	const weir_transport *transport;
 	void *transport_arg;
 	uint32_t refs; /* the listener and each stream */

@@ -1,6 +1,6 @@
 /*
- * Peer addresses, each kept once per loop and counted: a stream stores four
- * octets for it.
+ * Peer addresses, each kept once per table and counted. The loop has a table of
+ * those of all streams: a stream stores four octets for its peer.
  */
 #ifndef WEIR_CORE_PEER_H
 #define WEIR_CORE_PEER_H
@@ -30,6 +30,12 @@ void weir__peers_free(struct weir__peers *peers);
 /* The number of the address, counted once more; 0 for unix or when memory is out. */
 uint32_t weir__peer_take(struct weir__peers *peers, const struct weir__addr *addr);
 void weir__peer_give(struct weir__peers *peers, uint32_t peer);
+/* How often it is counted. */
+static inline uint32_t weir__peer_count(const struct weir__peers *peers, uint32_t peer)
+{
+	return peer ? peers->entries[peer].refs : 0;
+}
+
 /* The address behind the number. */
 void weir__peer_get(const struct weir__peers *peers, uint32_t peer, struct weir__addr *addr);
 

@@ -12,7 +12,8 @@
 
 /* The smallest block that keeps unread octets. */
 #define SMALLEST 128
-/* Reads in one go when each fills its buffer; then the others have their turn. */
+/* Reads in one go when each fills its buffer; then the others have their turn, as they
+   have when the data callback asks to be offered the rest later. */
 #define READ_BOUND 4
 
 static weir_loop *loop_of(const weir_stream *s)
@@ -276,9 +277,11 @@ static enum got read_chunk(weir_stream *s)
 	return judge(s, n, WEIR__CHUNK);
 }
 
+/* What is to be offered comes before what is still with the kernel. */
 static bool reading(const weir_stream *s)
 {
-	return !weir__is(s, WEIR__CLOSED | WEIR__DOOMED | WEIR__HELD | WEIR__EOF | WEIR__STARVED);
+	return !weir__is(s, WEIR__CLOSED | WEIR__DOOMED | WEIR__HELD | WEIR__EOF | WEIR__STARVED |
+	                            WEIR__OFFER);
 }
 
 void weir__stream_readable(weir_stream *s)

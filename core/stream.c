@@ -242,6 +242,8 @@ static void release(weir_stream *s)
 	s->source.fd = -1;
 	s->source.bits = WEIR__CLOSED;
 	owner->conns--;
+	if (owner->closed)
+		owner->closed(s);
 	loop->conns -= owner->accepts;
 	loop->holds--;
 	loop->below_limit++;

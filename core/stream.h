@@ -53,6 +53,7 @@ struct weir_stream {
 	uint32_t peer;  /* interned address */
 	uint16_t port;  /* the peer's */
 	uint16_t count; /* free for the protocol: requests served */
+	uint32_t place; /* free for the protocol: whose connections it is counted among */
 };
 
 static_assert(sizeof(struct weir__slot) <= 16, "a slot is 16 octets");

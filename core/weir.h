@@ -471,8 +471,9 @@ int weir_stream_fd(const weir_stream *stream);
  * A program without main: define this function. It is called with a fresh loop;
  * the loop runs when it returns 0 and the program ends when nothing holds the
  * loop any more. A negative result is printed and the program exits 1. SIGINT
- * and SIGTERM drain it, a second one ends it. A program with a main of its own
- * makes its loops itself.
+ * and SIGTERM drain it, a second one ends it: with clients of an HTTP server that
+ * are idle draining may take its drain_idle_ms, 5 s. A program with a main of its
+ * own makes its loops itself.
  */
 int weir_setup(weir_loop *loop, int argc, char **argv);
 
@@ -484,8 +485,8 @@ int weir_setup(weir_loop *loop, int argc, char **argv);
 int weir_at_drain(weir_loop *loop, weir_task *task);
 /*
  * Closes all listeners of the loop (pointers to them are dead then), has HTTP
- * servers end as weir_server_drain does, and calls the tasks of weir_at_drain,
- * from the loop. A second time there is nothing left to do.
+ * servers end as weir_server_drain does, without a deadline, and calls the tasks
+ * of weir_at_drain, from the loop. A second time there is nothing left to do.
  */
 void weir_loop_drain(weir_loop *loop);
 

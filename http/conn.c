@@ -114,7 +114,7 @@ bool weir__req_drainable(const struct weir_req *req)
 static bool keeps(const struct weir_req *req)
 {
 	return !weir__conn_over(req->stream) && !weir__req_is(req, WEIR__CLOSING) &&
-	       !req->server->draining && weir__req_drainable(req);
+	       !weir__server_hurries(req->server) && weir__req_drainable(req);
 }
 
 /* The application has ended the request; how does the connection go on? */
@@ -381,6 +381,42 @@ static bool step(struct weir_req *req, char *data, size_t len, size_t *used)
 	}
 }
 
+/* ---- taking turns ------------------------------------------------------- */
+
+/* The heads that conn_data has come through in one piece of input. */
+struct go {
+	int32_t most, heads;
+	bool full; /* more octets are here */
+};
+
+static bool awaits_head(const struct weir_req *req)
+{
+	return !req || req->reading == WEIR__READ_HEAD;
+}
+
+/* After so many requests others have their turn, too. */
+static bool may_go_on(struct go *go, const struct weir_req *req)
+{
+	go->full = awaits_head(req) && go->heads == go->most;
+	return !go->full;
+}
+
+/*
+ * What is left is offered in the next turn, and nothing is read until then. The same
+ * where another go could follow in this one: there were several heads, or one in octets
+ * that were left (then this may be an errand, and a read comes next). A client that asks
+ * once and waits never comes here.
+ */
+static void end_go(const struct go *go, weir_stream *stream, size_t left)
+{
+	/* Content that was left is not offered again by itself. */
+	const bool harmless = !left || awaits_head(stream->arg);
+	const bool follows = go->full || go->heads > 1 || weir__stream_unread(stream);
+
+	if (go->heads && follows && harmless)
+		weir__stream_offer(stream);
+}
+
 /* ---- coming to rest ----------------------------------------------------- */
 
 /* Nothing unread, nothing queued, no request. */
@@ -388,12 +424,12 @@ static void idle(weir_stream *stream)
 {
 	const weir_server *server = weir__conn_server(stream);
 
-	if (server->draining) {
+	if (weir__server_hurries(server)) {
 		weir__conn_part(stream);
 		return;
 	}
 	weir__stream_evictable(stream, true);
-	weir__stream_limit(stream, server->opts.idle_ms);
+	weir__stream_limit(stream, weir__server_patience(server));
 }
 
 /* What is unread waits for the application, or for the queue, not for the peer. */
@@ -417,7 +453,9 @@ static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 	} else if (takes_body(stream, req) && weir__conn_at_eof(stream) && !left) {
 		weir_later(req->server->loop, &req->task);
 	}
-	if (left >= WEIR__CHUNK && ahead(stream, req))
+	/* Less than this is moved to the front of its chunk when that is full: what is read
+	   ahead never takes another. */
+	if (left >= WEIR__CHUNK / 2 && ahead(stream, req))
 		weir_hold(stream, true);
 	weir__limit_arm(stream, req);
 }
@@ -521,6 +559,7 @@ void weir__req_switched(struct weir_req *req, const weir_stream_ops *ops, void *
 	if (weir__access_due(req))
 		weir__req_leave(req);
 	req->stream = NULL;
+	weir__conn_left(stream);
 	weir__stream_hand_over(stream, ops, arg);
 	weir__req_ended(req);
 }
@@ -568,16 +607,18 @@ void weir__req_settle(weir_task *task, void *arg)
 
 static void conn_open(weir_stream *stream, void *arg)
 {
-	weir_server *server = arg;
+	const weir_server *server = arg;
 
 	stream->arg = NULL;
-	weir__stream_limit(stream, server->opts.head_ms);
+	if (weir__conn_admit(stream))
+		weir__stream_limit(stream, server->opts.head_ms);
 }
 
 static size_t conn_data(weir_stream *stream, const char *data, size_t len, void *arg)
 {
 	/* The stream's own memory, lent for the call: chunks are moved together in it. */
 	char *octets = (char *)(uintptr_t)data;
+	struct go go = {.most = weir__conn_server(stream)->opts.max_pipelined};
 	size_t at = 0;
 	bool more = true;
 
@@ -589,17 +630,24 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 
 		if (!req && stream->source.bits & WEIR__LAST)
 			return len;
+		if (!may_go_on(&go, req))
+			break;
 		if (!req && !(req = weir__req_begin(stream))) {
 			weir__stream_doom(stream, -ENOMEM);
 			return len;
 		}
+		const bool head = awaits_head(req);
+
 		more = step(req, octets + at, len - at, &used);
 		at += used;
+		go.heads += head && used;
 	}
 	if (stream->source.bits & WEIR__CLOSED)
 		return len;
 	if (!weir__conn_is(stream))
 		return at;
+	if (!weir__conn_over(stream))
+		end_go(&go, stream, len - at);
 	if (stream->arg && !weir__req_keep_head(stream->arg))
 		weir__stream_doom(stream, -ENOMEM);
 	if (!weir__conn_over(stream))

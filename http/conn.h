@@ -9,7 +9,8 @@
  *
  * server.c makes and ends servers, conn.c is the machine of a connection, with
  * exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
- * application's questions, reply.c writes, switch.c gives connections away.
+ * application's questions, reply.c writes, switch.c gives connections away,
+ * admit.c counts them.
  */
 #ifndef WEIR_HTTP_CONN_H
 #define WEIR_HTTP_CONN_H
@@ -87,8 +88,11 @@ struct weir_server {
 	uint32_t spare_cap;
 	weir_timer grace;
 	int64_t grace_due;
-	int64_t body_need;  /* octets that must come in a window of body_ms */
-	int64_t write_need; /* octets that must be taken in one of write_ms */
+	int64_t body_need;                  /* octets that must come in a window of body_ms */
+	int64_t write_need;                 /* octets that must be taken in one of write_ms */
+	struct weir__peers served, refused; /* opts.max_per_peer: connections of each peer */
+	uint32_t conns;                     /* that are HTTP's */
+	weir_task last_left;                /* opts.drained is owed */
 	bool draining, freed;
 	char allow[72]; /* the methods, as a list */
 };
@@ -189,6 +193,15 @@ static inline bool weir__conn_held(const weir_stream *stream)
 {
 	return (stream->source.bits & WEIR__HELD) != 0;
 }
+
+/* ---- admit.c: who is let in ---- */
+
+/* A connection was accepted. False: its peer has too many; it is being refused, or closed. */
+bool weir__conn_admit(weir_stream *stream);
+/* A connection is HTTP's no more. Called when it is closed; by whom it is given away. */
+void weir__conn_left(weir_stream *stream);
+/* owner->closed */
+void weir__conn_closed(weir_stream *stream);
 
 /* ---- exchange.c: the block ---- */
 
@@ -300,5 +313,11 @@ bool weir__access_tell(struct weir_req *req, bool kept);
 
 /* Frees a server that was given up, once nobody needs it. */
 void weir__server_check(struct weir_server *server);
+/* A connection has left: was it the last one of a server that is drained? */
+void weir__server_emptied(struct weir_server *server);
+/* Drained without patience for connections that are idle. */
+bool weir__server_hurries(const struct weir_server *server);
+/* How long a connection may be idle now. */
+int32_t weir__server_patience(const struct weir_server *server);
 
 #endif

@@ -132,6 +132,22 @@ static char *content_type(char *out, const char *type, size_t len)
 	return COPY(out + len, "\r\n");
 }
 
+/* Keep-Alive is no standard's (RFC 2068 19.7.1.1 mentions it), but clients heed it. */
+static char *keep_alive(char *out, const struct weir__reply_head *head)
+{
+	out = COPY(out, "Connection: keep-alive\r\n");
+	if (!head->timeout && !head->max)
+		return out;
+	out = COPY(out, "Keep-Alive: ");
+	if (head->timeout)
+		out = decimal(COPY(out, "timeout="), head->timeout);
+	if (head->timeout && head->max)
+		out = COPY(out, ", ");
+	if (head->max)
+		out = decimal(COPY(out, "max="), head->max);
+	return COPY(out, "\r\n");
+}
+
 size_t weir__emit_head(char *out, const struct weir__date *date,
                        const struct weir__reply_head *head)
 {
@@ -149,7 +165,7 @@ size_t weir__emit_head(char *out, const struct weir__date *date,
 	if (head->persist == WEIR__PERSIST_CLOSE)
 		at = COPY(at, "Connection: close\r\n");
 	else if (head->persist == WEIR__PERSIST_KEEP)
-		at = COPY(at, "Connection: keep-alive\r\n");
+		at = keep_alive(at, head);
 	return (size_t)(at - out);
 }
 

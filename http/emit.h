@@ -38,6 +38,8 @@ struct weir__reply_head {
 	int status;
 	bool chunked;
 	enum weir__persist persist;
+	/* WEIR__PERSIST_KEEP: seconds and requests that the connection may still have; 0: not said */
+	uint32_t timeout, max;
 };
 
 /*

@@ -44,8 +44,9 @@ static void set_read_due(weir_stream *stream, struct weir_req *req)
 	req->flags |= WEIR__READ_DUE;
 	req->came = 0;
 	req->read_due = (uint32_t)(weir_loop_now(req->server->loop) + ms);
-	/* The first head counts from accept: that limit still stands. */
-	if (req->reading == WEIR__READ_HEAD && stream->count == 0)
+	/* The first head counts from accept: that limit still stands, unless draining
+	   has put a shorter one in its place. */
+	if (req->reading == WEIR__READ_HEAD && stream->count == 0 && !req->server->draining)
 		req->read_due = stream->limit.due;
 }
 

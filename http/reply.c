@@ -239,13 +239,24 @@ static bool is_last(const struct weir_req *req, bool ends)
 	return (ends || req->reading == WEIR__READ_WAIT) && !weir__req_drainable(req);
 }
 
+/* Requests that the connection may still have; 0: any number. */
+static uint32_t requests_left(const struct weir_req *req)
+{
+	const int32_t most = req->server->opts.max_requests;
+
+	return most > 0 ? (uint32_t)(most - req->stream->count) : 0;
+}
+
+/* A client that names keep-alive is told so, and for how long; others know by the version. */
 static void set_persist(struct weir_req *req, struct weir__reply_head *head, bool last)
 {
 	if (last) {
 		req->flags |= WEIR__CLOSING;
 		head->persist = WEIR__PERSIST_CLOSE;
-	} else if (req->parser.minor == 0) {
+	} else if (req->parser.seen & WEIR__KEEP_ALIVE) {
 		head->persist = WEIR__PERSIST_KEEP;
+		head->timeout = (uint32_t)(req->server->opts.idle_ms / 1000);
+		head->max = requests_left(req);
 	}
 }
 

@@ -1,5 +1,5 @@
 /*
- * server.c: making servers and ending them.
+ * server.c: making servers, draining and ending them.
  *
  * A server is a tenant of its loop: it is drained and freed with it. Its
  * connections are found in the loop's table of descriptors, its exchanges in a
@@ -61,9 +61,12 @@ static bool settle_options(weir_server_opts *o)
 		{&o->max_fields, 100, UINT16_MAX - 1, false},
 		{&o->max_target, 8 << 10, any, false},
 		{&o->max_conns, 16384, any, true},
+		{&o->max_per_peer, WEIR_OFF, any, true},
+		{&o->max_pipelined, 64, any, true},
 		{&o->max_requests, WEIR_OFF, UINT16_MAX - 1, true},
 		{&o->head_ms, 10000, ms, false},
 		{&o->idle_ms, 75000, ms, false},
+		{&o->drain_idle_ms, 5000, ms, true},
 		{&o->body_ms, 10000, ms, false},
 		{&o->write_ms, 10000, ms, false},
 		{&o->body_rate, 100, any, true},
@@ -146,13 +149,24 @@ static void close_all(weir_server *server)
 	}
 }
 
-static void close_idle(weir_server *server)
+static void hurry(weir_server *server, weir_stream *stream)
+{
+	const int64_t patience = server->opts.drain_idle_ms;
+	const uint32_t now = (uint32_t)weir_loop_now(server->loop);
+
+	if (weir__server_hurries(server))
+		weir_close(stream);
+	else if ((int32_t)(stream->limit.due - now) > patience)
+		weir__stream_limit(stream, patience);
+}
+
+static void hurry_idle(weir_server *server)
 {
 	for (int32_t fd = 0; fd < server->loop->nslots; fd++) {
 		weir_stream *stream = connection(server, fd);
 
 		if (stream && !stream->arg)
-			weir_close(stream);
+			hurry(server, stream);
 	}
 }
 
@@ -199,8 +213,10 @@ static struct weir__owner *new_owner(weir_server *server)
 	struct weir__owner *owner =
 		weir__owner_accepts(server->loop, &opts, &weir__http_ops, server);
 
-	if (owner)
+	if (owner) {
 		owner->emptied = weir__conn_rest;
+		owner->closed = weir__conn_closed;
+	}
 	return owner;
 }
 
@@ -218,12 +234,18 @@ static void destroy(weir_server *server)
 	struct weir__mem *mem = &server->loop->mem;
 
 	weir_timer_stop(&server->grace);
+	weir_task_cancel(server->loop, &server->last_left);
 	weir__tenant_remove(&server->tenant);
 	weir__pool_free(&server->pool);
+	weir__peers_free(&server->served);
+	weir__peers_free(&server->refused);
 	weir__mem_free(mem, server->fields,
 	               (size_t)server->opts.max_fields * sizeof *server->fields);
 	weir__mem_free(mem, server->trailers, WEIR__TRAILERS * sizeof *server->trailers);
 	weir__mem_free(mem, server->spare, server->spare_cap);
+	/* Connections that were given away may live on. */
+	if (server->owner)
+		server->owner->closed = server->owner->emptied = NULL;
 	weir__trust_free(&server->trust, mem);
 	weir__owner_put(server->owner);
 	weir__mem_free(mem, server, sizeof *server);
@@ -235,6 +257,7 @@ static void loop_ends(struct weir__tenant *tenant)
 	weir_server *server = (weir_server *)(void *)tenant;
 
 	server->freed = false;
+	server->opts.drained = NULL;
 	server->opts.log = NULL;
 	while (server->reqs) {
 		if (server->reqs->stream)
@@ -260,6 +283,15 @@ static void grace_over(weir_timer *timer, void *arg)
 	close_all(server);
 }
 
+static void tell_drained(weir_task *task, void *arg)
+{
+	weir_server *server = arg;
+
+	(void)task;
+	weir_timer_stop(&server->grace);
+	server->opts.drained(server, server->opts.arg);
+}
+
 int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *opts)
 {
 	weir_server_opts settled = *opts;
@@ -279,6 +311,9 @@ int weir_server_new(weir_server **out, weir_loop *loop, const weir_server_opts *
 	weir__tenant_add(loop, &server->tenant);
 	weir_timer_init(&server->grace, grace_over, server);
 	weir_timer_unref(&server->grace, true);
+	weir_task_init(&server->last_left, tell_drained, server);
+	weir__peers_init(&server->served, &loop->mem);
+	weir__peers_init(&server->refused, &loop->mem);
 	weir__pool_init(&server->pool, &loop->mem,
 	                sizeof(struct weir_req) + (settled.log ? sizeof(struct weir__note) : 0));
 	set_up(server);
@@ -325,7 +360,8 @@ void weir_server_drain(weir_server *server, int64_t grace_ms)
 		server->draining = true;
 		server->grace_due = INT64_MAX;
 		weir__listeners_close(server->owner);
-		close_idle(server);
+		hurry_idle(server);
+		weir__server_emptied(server);
 	}
 	/* The sum could wrap. */
 	due = grace_ms < INT64_MAX - now ? now + grace_ms : INT64_MAX;
@@ -333,6 +369,24 @@ void weir_server_drain(weir_server *server, int64_t grace_ms)
 		return;
 	server->grace_due = due;
 	weir_timer_start(server->loop, &server->grace, grace_ms, 0);
+}
+
+void weir__server_emptied(weir_server *server)
+{
+	if (server->draining && !server->conns && server->opts.drained)
+		weir_later(server->loop, &server->last_left);
+}
+
+bool weir__server_hurries(const weir_server *server)
+{
+	return server->draining && server->opts.drain_idle_ms == WEIR_OFF;
+}
+
+int32_t weir__server_patience(const weir_server *server)
+{
+	const int32_t usual = server->opts.idle_ms, last = server->opts.drain_idle_ms;
+
+	return server->draining && last < usual ? last : usual;
 }
 
 void weir__server_check(weir_server *server)
@@ -346,6 +400,8 @@ void weir_server_free(weir_server *server)
 	if (!server)
 		return;
 	server->draining = true;
+	server->opts.drained = NULL;
+	weir_task_cancel(server->loop, &server->last_left);
 	server->opts.log = NULL;
 	leave_all(server);
 	weir__listeners_close(server->owner);

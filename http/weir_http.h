@@ -275,8 +275,27 @@ typedef struct weir_server_opts {
 	int32_t low, high;    /* octets: marks of a reply's queue; 0: 16 and 64 KiB, or less
 				 where the next is lower */
 	int32_t max_queue;    /* octets; 0: 4 MiB */
+	/*
+	 * Connections of one peer: of an IPv4 address (also of one mapped into IPv6), or
+	 * of a /64 of IPv6; unix sockets are not counted. 0 or WEIR_OFF: no limit. One more
+	 * is answered with 503 as soon as it is accepted, and closed when the reply has
+	 * arrived; when as many are being refused like this, further ones are closed
+	 * without a reply. Where memory is out connections are served uncounted.
+	 */
+	int32_t max_per_peer;
+	/* Requests of a connection that are begun before others have their turn; 0: 64;
+	   WEIR_OFF: all of one read. */
+	int32_t max_pipelined;
+	/* Between requests, once the server is drained; 0: 5 s; WEIR_OFF: not at all. */
+	int32_t drain_idle_ms;
 	const weir_transport *transport; /* NULL: plain sockets */
 	void *transport_arg;
+	/*
+	 * The last connection has gone after weir_server_drain: called once, from the
+	 * loop. The server may be freed in it. Requests in your hands whose connection has
+	 * gone are yours still. Not called after weir_server_free. NULL: nobody is told.
+	 */
+	void (*drained)(weir_server *server, void *arg);
 	/*
 	 * Proxies that are believed when they say for whom they ask (weir_req_client):
 	 * a comma list of addresses and networks, as "127.0.0.0/8, ::1", and `unix`
@@ -314,10 +333,15 @@ int weir_server_new(weir_server **server, weir_loop *loop, const weir_server_opt
 int weir_server_listen(weir_server *server, weir_listener **listener, const char *address);
 
 /*
- * Stops listening, closes idle connections now and others after their present
- * request (with `Connection: close`). What is not done in grace_ms (WEIR_OFF: as
- * long as it takes) is cut off. The loop is then free to end. Again: the
- * earlier deadline holds.
+ * Stops listening, and has each connection end with one more reply, which says
+ * `Connection: close` (RFC 9112 9.6): a busy one with that to the request it has
+ * now, unless the head of it has gone out already; an idle one, and one that
+ * was accepted and has sent nothing, waits for a request for drain_idle_ms, so
+ * that none is lost which was on its way. What is not done in grace_ms
+ * (WEIR_OFF: as long as it takes) is cut off: requests in your hands are told by
+ * gone with WEIR_ECLOSED. opts.drained is called when the last connection has
+ * gone, in the next turn when there is none. The loop is then free to end.
+ * Again: the earlier deadline holds.
  */
 void weir_server_drain(weir_server *server, int64_t grace_ms);
 

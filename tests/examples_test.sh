@@ -304,17 +304,35 @@ leave()
 	wait "$keeper" 2>/dev/null
 }
 
+# Nobody is cut off who may have asked just now: an idle client has its drain_idle_ms.
 interrupted_idle()
 {
 	keep "GET / $v1$eol" || return 1
 	kill -s INT "$server"
+	nap
+	printf '%b' "GET / $v1$eol" >&9
 	ends_in 1 "$server"
 	wait "$keeper"
 	exec 9>&-
-	cat "$scratch/kept-end"
-	[ "$status" = 0 ] && grep '^closed' "$scratch/kept-end"
+	cat "$scratch/kept" "$scratch/kept-end"
+	[ "$status" = 0 ] && grep '^closed' "$scratch/kept-end" &&
+		[ "$(grep -c '^Hello World' "$scratch/kept")" = 2 ] &&
+		grep '^Connection: close' "$scratch/kept"
 }
-claim 'SIGINT ends it within a second with status 0, idle connections or not' interrupted_idle
+claim 'SIGINT ends it with status 0 as soon as an idle client has asked once more' interrupted_idle
+
+interrupted_twice()
+{
+	start hello
+	keep "GET / $v1$eol" || return 1
+	kill -s INT "$server"
+	kill -s TERM "$server"
+	ends_in 1 "$server"
+	wait "$keeper"
+	exec 9>&-
+	[ "$status" = 0 ]
+}
+claim 'a second signal ends it within a second, idle clients or not' interrupted_twice
 
 terminated()
 {
@@ -323,7 +341,7 @@ terminated()
 	ends_in 1 "$server"
 	[ "$status" = 0 ]
 }
-claim 'SIGTERM the same' terminated
+claim 'SIGTERM ends it within a second with status 0 when there are no clients' terminated
 
 # ---- unix sockets ----
 
@@ -442,8 +460,11 @@ else
 	skip 'curl gets a file back, also chunked and with Expect, and /stream' 'curl is not here'
 fi
 
+# Its reply has begun: it could not say that it is the last one, so another request is waited for.
 first_signal_waits()
 {
+	stop
+	start echo --drain-idle-ms=200
 	keep "GET / $v1${eol}POST /echo ${v1}Content-Length: 6$eol${eol}oct" || return 1
 	kill -s INT "$server"
 	nap
@@ -533,6 +554,21 @@ one_at_a_time()
 	grep "$hello" "$scratch/second"
 }
 claim '--max-conns: the next waits, and is served when there is room' one_at_a_time
+stop
+
+start echo --max-per-peer=1 --max-requests=2 --max-pipelined=1
+one_a_peer()
+{
+	keep "GET / $v1${eol}GET / $v1" || return 1
+	ask "$last" --ms=2000
+	[ "$(statuses)" = 503 ] && ended closed || return 1
+	leave
+	nap
+	answers '200' "$last"
+}
+claim '--max-per-peer: the next is 503, and served when there is room' one_a_peer
+claim '--max-requests: the last one says close; --max-pipelined: all are answered' answers '200 200' \
+	"GET / $v1${eol}GET / $v1${eol}GET / $v1$eol" 'Connection: close'
 stop
 
 start echo --head-ms=400 --idle-ms=400 --body-ms=400

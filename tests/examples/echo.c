@@ -231,6 +231,10 @@ static bool set(weir_server_opts *opts, const char *text)
 		{"max-fields", &opts->max_fields},
 		{"max-target", &opts->max_target},
 		{"max-conns", &opts->max_conns},
+		{"max-per-peer", &opts->max_per_peer},
+		{"max-requests", &opts->max_requests},
+		{"max-pipelined", &opts->max_pipelined},
+		{"drain-idle-ms", &opts->drain_idle_ms},
 		{"max-body", NULL},
 	};
 	const char *equals = strchr(text, '=');

@@ -248,8 +248,10 @@ static void calm(uint64_t number)
 	begun = answered = logged = 0;
 	assert_int_equal(weir_loop_new(&loop, NULL), 0);
 	const bool logs = roll(2);
-	const weir_server_opts opts = {
-		.request = on_request, .high = roll(2) ? 0 : 2000, .log = logs ? on_log : NULL};
+	const weir_server_opts opts = {.request = on_request,
+	                               .high = roll(2) ? 0 : 2000,
+	                               .log = logs ? on_log : NULL,
+	                               .max_pipelined = roll(2) ? 0 : 1 + (int32_t)roll(3)};
 	assert_int_equal(weir_server_new(&server, loop, &opts), 0);
 	assert_int_equal(weir_server_listen(server, NULL, "127.0.0.1:80"), 0);
 	memio_client *c = memio_client_connect(NULL);

@@ -420,7 +420,8 @@ static void the_client_decides_how_long_the_connection_lives(void **state)
 	memio_client *c = connected();
 	sends(c, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
 	assert_string_equal(received(c), OK_HEAD "Content-Length: 12\r\n"
-	                                         "Connection: keep-alive\r\n\r\nHello World\n");
+	                                         "Connection: keep-alive\r\n"
+	                                         "Keep-Alive: timeout=75\r\n\r\nHello World\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 
 	memio_client_forget(c);
@@ -2103,10 +2104,12 @@ static void connections_beyond_the_limit_wait(void **state)
 
 /* ---- ending servers ----------------------------------------------------- */
 
-static void draining_closes_the_idle_and_finishes_the_rest(void **state)
+static void draining_may_close_the_idle_at_once(void **state)
 {
+	const weir_server_opts opts = {.drain_idle_ms = WEIR_OFF};
+
 	(void)state;
-	given(keep_and_watch, NULL);
+	given(keep_and_watch, &opts);
 	memio_client *idle = connected(), *silent = connected(), *busy = connected();
 	sends(idle, HELLO);
 	weir_reply(app.req, 200, NULL, NULL, 0);
@@ -2446,11 +2449,18 @@ static void options_are_checked(void **state)
 		{.request = say_hello, .low = 10, .high = 5},
 		{.request = say_hello, .high = 10, .max_queue = 5},
 		{.request = say_hello, .methods = 1u << 20},
+		{.request = say_hello, .max_per_peer = -2},
+		{.request = say_hello, .max_pipelined = -2},
+		{.request = say_hello, .max_requests = 65535},
+		{.request = say_hello, .drain_idle_ms = -2},
 	};
 	static const weir_server_opts good = {.request = say_hello,
 	                                      .max_body = WEIR_OFF,
 	                                      .max_conns = WEIR_OFF,
 	                                      .max_requests = WEIR_OFF,
+	                                      .max_per_peer = WEIR_OFF,
+	                                      .max_pipelined = WEIR_OFF,
+	                                      .drain_idle_ms = WEIR_OFF,
 	                                      .body_rate = WEIR_OFF,
 	                                      .write_rate = WEIR_OFF,
 	                                      .max_queue = 1000};
@@ -2555,7 +2565,7 @@ int main(void)
 		T(any_method_may_be_handed_over),
 		T(connections_may_serve_so_many_requests),
 		T(connections_beyond_the_limit_wait),
-		T(draining_closes_the_idle_and_finishes_the_rest),
+		T(draining_may_close_the_idle_at_once),
 		T(what_is_not_done_in_the_grace_is_cut_off),
 		T(a_drained_loop_drains_its_servers),
 		T(requests_in_hand_survive_their_server),

@@ -82,7 +82,8 @@ static void answer(weir_req *req, void *arg)
 	(void)arg;
 	end_body();
 	put(&seen, "done\n");
-	weir_reply(req, 200, NULL, NULL, 0);
+	/* A tunnel would end what the fixture is about. */
+	weir_reply(req, weir_req_method(req) == WEIR_CONNECT ? 403 : 200, NULL, NULL, 0);
 }
 
 static void give_up(weir_req *req, int why, void *arg)
@@ -210,7 +211,8 @@ static memio_client *sent(const struct fixture *f, size_t first, size_t step)
 		at = end;
 		end += step;
 	}
-	settle(6);
+	/* More requests than are begun in one go take more turns. */
+	settle(20);
 	return c;
 }
 
@@ -244,7 +246,7 @@ static const char *fault_of(const char *text, const struct outcome *o)
 	for (int i = 0; i < o->answers; i++) {
 		while (is_status(text, 100))
 			text = behind_head(text);
-		if (!is_status(text, 200))
+		if (!is_status(text, 200) && !is_status(text, 403))
 			return "a request was not answered";
 		if (says_close(text) != (o->closing && i == o->answers - 1))
 			return "close is announced where it is not, or the other way round";
@@ -298,6 +300,13 @@ static void try(const char *name, const struct fixture *f, size_t first, size_t 
 
 /* ---- the tests ---------------------------------------------------------- */
 
+/* What the end of the connection completes, or leaves incomplete, is the parser's affair:
+   a server answers what came whole, and says nothing to the rest. */
+static bool is_for_servers(const struct fixture *f)
+{
+	return !f->how.closed;
+}
+
 static void must_be_good(const char *fault)
 {
 	if (fault)
@@ -306,6 +315,8 @@ static void must_be_good(const char *fault)
 
 static void whole(const char *name, const struct fixture *f)
 {
+	if (!is_for_servers(f))
+		return;
 	given(&f->limits);
 	try(name, f, f->len, 1);
 	nothing_is_left();
@@ -313,6 +324,8 @@ static void whole(const char *name, const struct fixture *f)
 
 static void octets(const char *name, const struct fixture *f)
 {
+	if (!is_for_servers(f))
+		return;
 	given(&f->limits);
 	try(name, f, f->len > LONG_FIXTURE ? f->len - LONG_FIXTURE : 1, 1);
 	nothing_is_left();
@@ -322,6 +335,8 @@ static void cut_in_two(const char *name, const struct fixture *f)
 {
 	const size_t step = f->len > LONG_FIXTURE ? f->len / SOME_CUTS : 1;
 
+	if (!is_for_servers(f))
+		return;
 	given(&f->limits);
 	for (size_t at = 1; at < f->len; at += step)
 		try(name, f, at, f->len);

@@ -280,6 +280,8 @@ static void a_connection_is_kept_unless_it_is_not_wanted(void **state)
 
 		web_assert_has(c, "\r\n\r\nhello");
 		assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+		memio_client_finish(c);
+		web_settle();
 	}
 	assert_int_equal(weir_server_connections(web.server), 1);
 }

@@ -200,6 +200,22 @@ static void some_acts(weir_req *req)
 	inside--;
 }
 
+static bool told;
+
+static void on_drained(weir_server *drained, void *arg)
+{
+	(void)arg;
+	assert_int_equal(inside, 0);
+	assert_ptr_equal(drained, server);
+	assert_int_equal(drained->conns, 0);
+	assert_false(told);
+	told = true;
+	if (roll(2)) {
+		weir_server_free(server);
+		server = NULL;
+	}
+}
+
 static void on_request(weir_req *req, void *arg)
 {
 	struct hand *hand = hand_of(NULL);
@@ -390,11 +406,16 @@ static bool open_all(void)
 		.max_queue = roll(2) ? 0 : 70000,
 		.max_requests = roll(2) ? 0 : 20,
 		.max_conns = roll(2) ? 0 : 3,
+		.max_per_peer = roll(2) ? 0 : 2,
+		.max_pipelined = roll(2) ? 0 : 1 + (int32_t)roll(3),
+		.drain_idle_ms = roll(3) ? 0 : WEIR_OFF,
+		.drained = on_drained,
 		.log = roll(2) ? on_log : NULL,
 		.trusted = roll(2) ? "127.0.0.0/8" : NULL,
 	};
 
 	server = NULL;
+	told = false;
 	if (weir_loop_new(&loop, &loop_opts) < 0)
 		return false;
 	if (weir_server_new(&server, loop, &opts) < 0) {
