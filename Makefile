@@ -167,6 +167,7 @@ MEMIO_TESTS = \
 	tests/memio/http_calm_test.c \
 	tests/memio/http_switch_test.c \
 	tests/memio/http_trailer_test.c \
+	tests/memio/http_odd_test.c \
 	tests/memio/http_rfc_test.c \
 	tests/memio/http_node_test.c \
 	tests/memio/http_drain_test.c \

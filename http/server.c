@@ -125,7 +125,7 @@ static void set_up(weir_server *server)
 	};
 	server->body_need = octets_in(o->body_rate, o->body_ms);
 	server->write_need = octets_in(o->write_rate, o->write_ms);
-	server->date.second = -1;
+	server->date.second = INT64_MIN;
 	name_methods(server);
 }
 

@@ -133,7 +133,7 @@ static int status_for(struct fuzz_exchange *e)
 	static const int statuses[] = {200, 204, 304, 404, 500, 200, 201, 205};
 	const int status = statuses[digit() % 8];
 
-	e->bodyless = status == 204 || status == 304;
+	e->bodyless = status == 204 || status == 205 || status == 304;
 	return status;
 }
 
@@ -211,11 +211,17 @@ static void look(struct fuzz_exchange *e)
 
 /* ---- after HTTP ---- */
 
+/* What was not sent yet is lost with it. */
+static void close_stream(weir_stream *stream, struct visitor *v)
+{
+	v->calm = false;
+	weir_close(stream);
+}
+
 static size_t on_octets(weir_stream *stream, const char *data, size_t len, void *arg)
 {
 	const unsigned how = digit();
 
-	(void)arg;
 	assert(len > 0);
 	(void)*(const volatile char *)(data + len - 1);
 	if (how & 1)
@@ -223,7 +229,7 @@ static size_t on_octets(weir_stream *stream, const char *data, size_t len, void 
 	if (how & 2)
 		weir_finish(stream);
 	else if (how & 4)
-		weir_close(stream);
+		close_stream(stream, arg);
 	return how & 8 ? len / 2 : len;
 }
 
@@ -240,6 +246,7 @@ static const weir_stream_ops plain = {.data = on_octets, .gone = on_stream_gone}
 static bool switch_over(struct fuzz_exchange *e)
 {
 	const bool tunnel = e->method == WEIR_CONNECT;
+	struct visitor *v = &s.visitors[e->client];
 	const weir_str offer = weir_req_upgrade(e->req);
 	char protocol[32] = "";
 	weir_stream *stream;
@@ -249,7 +256,7 @@ static bool switch_over(struct fuzz_exchange *e)
 		protocol[i] = offer.data[i];
 	if (!e->begun)
 		mark(e);
-	result = weir_reply_switch(e->req, tunnel ? NULL : protocol, &plain, NULL, &stream);
+	result = weir_reply_switch(e->req, tunnel ? NULL : protocol, &plain, v, &stream);
 	assert((result == 0) == (stream != NULL));
 	if (result < 0)
 		return false;
@@ -259,7 +266,7 @@ static bool switch_over(struct fuzz_exchange *e)
 	if (digit() % 4 == 1)
 		(void)weir_write(stream, "at once", 7);
 	else if (digit() % 4 == 2)
-		weir_close(stream);
+		close_stream(stream, v);
 	return true;
 }
 
