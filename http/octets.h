@@ -42,6 +42,14 @@ static inline uint32_t weir__run(const uint8_t *data, uint32_t at, uint32_t end,
 	return at;
 }
 
+/* The same where one of another kind is known to follow, as the CR behind a value. */
+static inline uint32_t weir__run_on(const uint8_t *data, uint32_t at, unsigned kinds)
+{
+	while (weir__octet_is(data[at], kinds))
+		at++;
+	return at;
+}
+
 /*
  * The same eight octets at a time, for tokens, targets and values (but for HTAB,
  * which ends this run).

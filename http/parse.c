@@ -148,10 +148,10 @@ static bool lines_taken(weir_parser *p, const weir_field *f, const uint8_t *data
 /* Takes the lines of a short rest of a head, which is not worth a pass. */
 static bool few_lines(weir_parser *p, const uint8_t *data, uint32_t end, uint32_t most)
 {
-	weir_field *f = p->fields, *const last = f + most;
+	weir_field *f = p->fields;
 	uint32_t begin = p->pos;
 
-	while (f < last && begin < end && data[begin] != '\r') {
+	for (; most > 0 && begin < end && data[begin] != '\r'; most--) {
 		const uint32_t colon = weir__token_end(data, begin, end);
 		const uint32_t cr = colon < end ? weir__value_end(data, colon + 1, end) : end;
 
@@ -192,11 +192,11 @@ static inline uint32_t walk_on(struct walk *walk)
  */
 static bool marked_lines(weir_parser *p, const struct weir__window *w, uint32_t most)
 {
-	weir_field *f = p->fields, *const last = f + most;
+	weir_field *f = p->fields;
 	struct walk walk = {w->marks, w->marks[0][WEIR__VALUE_ENDS], w->from};
 	uint32_t begin = w->from;
 
-	while (f < last) {
+	for (; most > 0; most--) {
 		const uint32_t cr = walk_on(&walk);
 
 		if (cr == begin || cr + 2 > w->stop ||
