@@ -2,6 +2,7 @@
 #include "core/wheel.h"
 
 #include "core/loop.h"
+#include "core/compiler.h"
 #include "core/stream.h"
 
 #define SLOTS WEIR__WHEEL_SLOTS
@@ -110,9 +111,9 @@ static int64_t next_used(const struct weir__wheel *wheel, int64_t from)
 	while (from < end) {
 		unsigned slot = (unsigned)(from % SLOTS);
 		uint64_t word = wheel->used[slot / 64] >> slot % 64;
-		if (word & 1)
-			return from;
-		from += word ? 1 : 64 - slot % 64;
+		if (word)
+			return from + weir__lowest(word);
+		from += 64 - slot % 64;
 	}
 	return INT64_MAX;
 }

@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "http/compiler.h"
+#include "core/compiler.h"
 #include "http/octets.h"
 
 enum { WEIR__BLOCK = 64 };

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "http/compiler.h"
+#include "core/compiler.h"
 
 #define WEIR__EACH(octet) (0x0101010101010101u * (uint64_t)(octet))
 #define WEIR__HIGH WEIR__EACH(0x80)
