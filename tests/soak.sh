@@ -79,11 +79,11 @@ soak_crowd()
 
 # TARGET RUNS LENGTH CORPUS: the sum is 10^8. Inputs are kept short, so that executions are many.
 fuzz_targets='
-head 25000000 300 head
-body 14000000 250 body
-response 8000000 300 response
-split 44000000 600 split
-variants 8000000 1500 split
+head 10000000 300 head
+body 6000000 250 body
+response 5000000 300 response
+split 75000000 600 split
+variants 3000000 1500 split
 conn 1000000 400 conn
 '
 here=$(pwd)
