@@ -108,7 +108,7 @@ typedef enum weir_refusal {
 	WEIR_BIG_HEAD,       /* the head is longer than the limit, or the method than 65535: 431 */
 	WEIR_BIG_FIELDS,     /* more fields than the limit: 431 */
 	WEIR_BIG_BODY,       /* the body is longer than the limit: 413 */
-	WEIR_BIG_TRAILERS, /* the trailer section is longer than the limit: 431 */
+	WEIR_BIG_TRAILERS, /* the trailer section is longer, or has more fields, than the limit: 431 */
 	WEIR_REFUSALS      /* how many there are */
 } weir_refusal;
 
@@ -173,8 +173,9 @@ enum {
 
 /*
  * Makes p ready for a request. limits may be NULL for the defaults; else it
- * must outlive p. fields has room for max_fields; a head with more fields than
- * there is room for is refused as WEIR_BIG_FIELDS.
+ * must outlive p. fields has room for max_fields; a head or a trailer section with
+ * more fields than there is room for is refused as WEIR_BIG_FIELDS or
+ * WEIR_BIG_TRAILERS.
  */
 void weir_parser_init(weir_parser *p, const weir_limits *limits, weir_field *fields,
                       uint16_t max_fields);
