@@ -170,6 +170,14 @@ struct walk {
 	uint32_t at;              /* where it begins */
 };
 
+static struct walk walk_from(const struct weir__window *w, uint32_t pos)
+{
+	const uint32_t at = pos - w->from, over = at % WEIR__BLOCK;
+	const weir__marks *marks = w->marks + at / WEIR__BLOCK;
+
+	return (struct walk){marks, (*marks)[WEIR__VALUE_ENDS] >> over << over, pos - over};
+}
+
 /* There is always another: the window has marks at its end. */
 static inline uint32_t walk_on(struct walk *walk)
 {
@@ -184,27 +192,45 @@ static inline uint32_t walk_on(struct walk *walk)
 	return mark;
 }
 
+/* The window ends within the line. True: it does not any more. */
+static bool see_more(struct weir__window *w, uint32_t begin)
+{
+	if (weir__look_on(w))
+		return true;
+	/* Full: it may begin with this line. */
+	if (w->stop == w->end || w->from == begin)
+		return false;
+	weir__look(w, w->data, begin, w->end);
+	return true;
+}
+
 /*
  * Takes lines of a window that begins with the first. The marks of values then
  * come in pairs, CR and LF, so that a line is found without waiting for what is
  * done with the one before it: where its name ends, the processor finds out
  * meanwhile.
  */
-static bool marked_lines(weir_parser *p, const struct weir__window *w, uint32_t most)
+static bool marked_lines(weir_parser *p, struct weir__window *w, uint32_t most)
 {
 	weir_field *f = p->fields;
-	struct walk walk = {w->marks, w->marks[0][WEIR__VALUE_ENDS], w->from};
+	struct walk walk = walk_from(w, w->from);
 	uint32_t begin = w->from;
 
-	for (; most > 0; most--) {
+	while (most > 0) {
 		const uint32_t cr = walk_on(&walk);
 
-		if (cr == begin || cr + 2 > w->stop ||
-		    !take_line(p, w->data, f, begin, weir__name_end(w, begin), cr))
+		if (cr + 2 > w->stop) {
+			if (!see_more(w, begin))
+				break;
+			walk = walk_from(w, begin);
+			continue;
+		}
+		if (cr == begin || !take_line(p, w->data, f, begin, weir__name_end(w, begin), cr))
 			break;
 		walk_on(&walk);
 		begin = cr + 2;
 		f++;
+		most--;
 	}
 	return lines_taken(p, f, w->data, begin, w->stop);
 }

@@ -84,8 +84,11 @@ static inline const uint8_t *weir__whole_block(const uint8_t *octets, uint32_t n
 
 /* ---- the window --------------------------------------------------------- */
 
-/* So many blocks are marked at once. */
-enum { WEIR__WINDOW = 16 };
+/*
+ * Blocks that are marked at first, and that are known together at most. Many heads
+ * end within the first few, and what is behind may be other people's requests.
+ */
+enum { WEIR__GLANCE = 2, WEIR__WINDOW = 16 };
 
 /* The octets whose marks are known: data[from..stop). At `stop` there are always both. */
 struct weir__window {
@@ -96,20 +99,34 @@ struct weir__window {
 	weir__marks marks[WEIR__WINDOW + 1];
 };
 
+/* Marks the next octets as well. False: there are none, or the window is full. */
+static inline bool weir__look_on(struct weir__window *w)
+{
+	const uint32_t seen = w->stop - w->from;
+	const uint32_t blocks = seen ? WEIR__WINDOW : WEIR__GLANCE;
+	const uint32_t most = blocks * WEIR__BLOCK - seen;
+	const uint32_t n = w->end - w->stop < most ? w->end - w->stop : most;
+	weir__marks *marks = w->marks + seen / WEIR__BLOCK;
+
+	if (n == 0)
+		return false;
+	w->names_marked = weir__scan(w->data + w->stop, n, marks);
+	w->stop += n;
+	if (n % WEIR__BLOCK == 0)
+		marks[n / WEIR__BLOCK][0] = marks[n / WEIR__BLOCK][1] = 1;
+	return true;
+}
+
 /* Marks data from `from` on. No octet at or beyond data + end is read. */
 static inline void weir__look(struct weir__window *w, const uint8_t *data, uint32_t from,
                               uint32_t end)
 {
-	const uint32_t most = WEIR__WINDOW * WEIR__BLOCK;
-	const uint32_t len = end - from < most ? end - from : most;
-
 	w->data = data;
-	w->from = from;
-	w->stop = from + len;
+	w->from = w->stop = from;
 	w->end = end;
-	w->names_marked = len > 0 && weir__scan(data + from, len, w->marks);
-	if (len % WEIR__BLOCK == 0)
-		w->marks[len / WEIR__BLOCK][0] = w->marks[len / WEIR__BLOCK][1] = 1;
+	w->names_marked = true;
+	if (!weir__look_on(w))
+		w->marks[0][0] = w->marks[0][1] = 1;
 }
 
 /* The first octet at or behind pos that has this mark; pos is not behind the window. */

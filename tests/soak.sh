@@ -82,8 +82,8 @@ fuzz_targets='
 head 25000000 300 head
 body 14000000 250 body
 response 8000000 300 response
-split 44000000 400 split
-variants 8000000 400 split
+split 44000000 600 split
+variants 8000000 1500 split
 conn 1000000 400 conn
 '
 here=$(pwd)

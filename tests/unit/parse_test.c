@@ -184,6 +184,62 @@ static void every_refusal_has_a_fixture(void **state)
 			fail_msg("no fixture: %s", weir_refusal_text((weir_refusal)why));
 }
 
+/* ---- where the marks end ---- */
+
+/* Checks one field against what was put there. */
+static void assert_field(const char *head, const weir_field *f, const char *name, const char *value)
+{
+	assert_int_equal(f->name.len, strlen(name));
+	assert_memory_equal(head + f->name.at, name, f->name.len);
+	assert_int_equal(f->value.len, strlen(value));
+	assert_memory_equal(head + f->value.at, value, f->value.len);
+}
+
+/* Lines behind a value of each length, so that every part of a line comes to lie across the end
+   of what is marked at once; whole, and cut there. */
+static void lines_lie_anywhere_among_the_blocks(void **state)
+{
+	enum { MOST = 1300 };
+	static char head[MOST + 200];
+	static const char behind[] = "\r\nLong-Name:\t  b\tc \t\r\nD:\r\nE-_f: g\r\n\r\n";
+	weir_field fields[8];
+	weir_slice piece;
+	weir_parser p;
+	size_t used;
+
+	(void)state;
+	for (int i = 0; weir__scan_ways[i]; i++) {
+		if (!weir__scan_ways[i]->here())
+			continue;
+		weir__scan_use(weir__scan_ways[i]);
+		for (size_t n = 1; n < MOST; n++) {
+			size_t len = (size_t)snprintf(head, sizeof head,
+			                              "GET / HTTP/1.1\r\nHost:a\r\nA: ");
+
+			memset(head + len, 'v', n);
+			strcpy(head + len + n, behind);
+			len += n + strlen(behind);
+			for (size_t cut = 0; cut < 2; cut++) {
+				weir_parser_init(&p, NULL, fields, 8);
+				if (cut)
+					assert_int_equal(weir_parse(&p, head, len - n % 40 - 1,
+					                            &used, &piece),
+					                 WEIR_MORE);
+				assert_int_equal(weir_parse(&p, head, len, &used, &piece),
+				                 WEIR_HEAD_END);
+				assert_int_equal(used, len);
+				assert_int_equal(p.nfields, 5);
+				assert_int_equal(fields[1].value.len, n);
+				assert_field(head, &fields[0], "Host", "a");
+				assert_field(head, &fields[2], "Long-Name", "b\tc");
+				assert_field(head, &fields[3], "D", "");
+				assert_field(head, &fields[4], "E-_f", "g");
+			}
+		}
+	}
+	weir__scan_use(NULL);
+}
+
 /* ---- work is linear ---- */
 
 /*
@@ -463,6 +519,7 @@ int main(void)
 		cmocka_unit_test(tells_the_same_cut_at_random),
 		cmocka_unit_test(tells_the_same_however_octets_are_marked),
 		cmocka_unit_test(every_refusal_has_a_fixture),
+		cmocka_unit_test(lines_lie_anywhere_among_the_blocks),
 		cmocka_unit_test(looks_at_no_octet_of_an_endless_element_twice),
 		cmocka_unit_test(keeps_nothing_of_a_chunk_line),
 		cmocka_unit_test(refuses_a_field_without_room_for_it),
