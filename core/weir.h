@@ -383,10 +383,12 @@ void weir_listener_close(weir_listener *listener);
 int weir_listener_address(const weir_listener *listener, char *text, size_t size);
 
 /*
- * Connects to a numeric address as above. Returns 0 with *stream set, or < 0
- * with *stream NULL and nothing to wait for: WEIR_EADDRESS, -EMFILE, -ENOMEM …
- * That the peer refuses is told by gone, also where the kernel knows at once.
- * Writing is possible at once; it is sent after open.
+ * Connects to a numeric address with a port, or to a unix one; nothing is looked up.
+ * opts and ops as above. Returns 0 with *stream set, or < 0 with *stream NULL and
+ * nothing to wait for: WEIR_EADDRESS, -EMFILE, -ENOMEM … That the peer refuses is
+ * told by gone, also where the kernel knows at once. The idle limit counts from now:
+ * it is how long the peer may take to answer. Writing is possible at once; it is
+ * sent after open.
  */
 int weir_connect(weir_loop *loop, weir_stream **stream, const char *address,
                  const weir_stream_opts *opts, const weir_stream_ops *ops, void *arg);
@@ -445,7 +447,8 @@ int weir_marks(weir_stream *stream, int32_t low, int32_t high, int32_t max);
 /* The idle limit from now on; 0 or WEIR_OFF: none. Octets read or written count. */
 void weir_idle(weir_stream *stream, int32_t ms);
 
-/* Changes the role: from now on these callbacks with this pointer. */
+/* Changes the role: from now on these callbacks with this pointer; ops must outlive the
+   stream. What is unread already is offered to them with more, or by weir_hold(stream, false). */
 void weir_stream_on(weir_stream *stream, const weir_stream_ops *ops, void *arg);
 
 /* Octets queued and not yet taken by the kernel. */

@@ -184,9 +184,10 @@ code()
 }
 
 for document in $documents; do
-	code "$document" | grep -o '\(^\|[&;] *\)make [a-z][a-z-]*' | sed 's/.*make //' |
+	code "$document" | grep -o '\(^\|[&;] *\)make [a-z][a-z/-]*' | sed 's/.*make //' |
 		while read -r target; do
-			grep "^$target:" Makefile >/dev/null || echo "$document: make $target"
+			grep "^$target:" Makefile >/dev/null || [ -f "$target.c" ] ||
+				echo "$document: make $target"
 		done
 	code "$document" | grep 'configure' | grep -o -e '--[a-z][a-z-]*' | while read -r option; do
 		grep -e "^	*${option}[=*]* *[|)]" configure >/dev/null || echo "$document: configure $option"

@@ -44,7 +44,7 @@ static void arrive(weir_req *req, void *arg)
 	if (!client || weir_reply_field(req, "Content-Type", "text/event-stream") < 0 ||
 	    weir_reply_begin(req, 200, WEIR_UNKNOWN) < 0 || weir_req_method(req) != WEIR_GET) {
 		free(client);
-		weir_reply_end(req);
+		weir_reply_end(req); /* as a 500, if it has not begun; to HEAD this is all */
 		return;
 	}
 	*client = (struct client){.req = req, .seen = strtoul(text, NULL, 10)};

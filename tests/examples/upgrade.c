@@ -1,7 +1,6 @@
 /*
- * An upgrade to a protocol of one's own: each line comes back in capitals, `quit` ends it.
- *
- *     upgrade [ADDRESS]
+ * upgrade [ADDRESS]: to a protocol of one's own. Each line comes back in capitals, `quit` ends it;
+ * until then, or a minute of silence, it holds the program, which Ctrl-C drains (twice: ends).
  */
 #include <ctype.h>
 #include <string.h>
@@ -13,7 +12,7 @@ static bool answer(weir_stream *stream, const char *line, size_t len)
 {
 	char upper[256];
 
-	if (len > sizeof upper || !strncmp(line, "quit\n", len))
+	if (len > sizeof upper || (len == 5 && !memcmp(line, "quit\n", 5)))
 		return false;
 	for (size_t i = 0; i < len; i++)
 		upper[i] = (char)toupper((unsigned char)line[i]);
@@ -46,7 +45,7 @@ static void handle(weir_req *req, void *arg)
 
 	(void)arg;
 	if (weir_reply_switch(req, "lines", &lines, NULL, &stream) == 0) {
-		weir_idle(stream, 60000);
+		weir_idle(stream, 60000); /* without it there is no limit */
 		return;
 	}
 	weir_reply_field(req, "Upgrade", "lines");

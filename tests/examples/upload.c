@@ -48,7 +48,7 @@ static void receive(weir_req *req, void *arg)
 		return;
 	}
 	weir_timer_init(busy, go_on, req);
-	weir_req_on(req, &ops, busy);
+	weir_req_on(req, &ops, busy); /* first: a client that waits for 100 gets it */
 	if (weir_reply_begin(req, 200, WEIR_UNKNOWN) < 0)
 		leave(req, 0, busy);
 }
