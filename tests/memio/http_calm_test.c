@@ -5,19 +5,16 @@
  * whatever order that happens, nothing may be forgotten: no limit is near, so
  * what is not done soon would never be.
  */
-#include "tests/support/test.h"
+#include "tests/memio/http_bed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "http/conn.h"
-#include "tests/memio/memio.h"
 
 enum { CALMS = 1500, REQUESTS = 12, LONGEST = 30000 };
 
-static weir_loop *loop;
-static weir_server *server;
 static uint64_t dice, trying;
 
 static uint32_t roll(uint32_t sides)
@@ -58,7 +55,7 @@ static void answer(struct work *work)
 static void in_a_while(struct work *work, enum what next)
 {
 	work->next = next;
-	weir_timer_start(loop, &work->timer, 1 + roll(10), 0);
+	weir_timer_start(bed.loop, &work->timer, 1 + roll(10), 0);
 }
 
 static void read_body(struct work *work)
@@ -234,7 +231,7 @@ static int replies(const memio_client *c)
 static void turn(memio_client *c)
 {
 	memio_client_read(c, roll(4000));
-	assert_true(weir_loop_step(loop, 1) >= 0);
+	assert_true(weir_loop_step(bed.loop, 1) >= 0);
 }
 
 static void calm(uint64_t number)
@@ -244,16 +241,13 @@ static void calm(uint64_t number)
 
 	trying = number;
 	dice = number * 0x9e3779b97f4a7c15u + 1;
-	memio_reset();
+	bed_setup(NULL);
 	begun = answered = logged = 0;
-	assert_int_equal(weir_loop_new(&loop, NULL), 0);
 	const bool logs = roll(2);
-	const weir_server_opts opts = {.request = on_request,
-	                               .high = roll(2) ? 0 : 2000,
+	const weir_server_opts opts = {.high = roll(2) ? 0 : 2000,
 	                               .log = logs ? on_log : NULL,
 	                               .max_pipelined = roll(2) ? 0 : 1 + (int32_t)roll(3)};
-	assert_int_equal(weir_server_new(&server, loop, &opts), 0);
-	assert_int_equal(weir_server_listen(server, NULL, "127.0.0.1:80"), 0);
+	bed_serve(on_request, &opts);
 	memio_client *c = memio_client_connect(NULL);
 	if (roll(2))
 		memio_client_window(c, 100 + roll(3000));
@@ -282,10 +276,9 @@ static void calm(uint64_t number)
 	for (int i = 0; i < wanted; i++)
 		assert_int_equal(works[i].ended, works[i].reads);
 	/* Nothing is kept of what is over. */
-	assert_null(server->reqs);
+	assert_null(bed.server->reqs);
 	assert_int_equal(memio_client_closed(c), finishes ? MEMIO_CLOSED : MEMIO_OPEN);
-	weir_loop_free(loop);
-	assert_null(memio_misuse());
+	bed_teardown(NULL);
 	trying = 0;
 }
 

@@ -4,7 +4,7 @@
  * lost, nothing done against the kernel's contract, no callback inside a call
  * and each request that was in hand told at most once that its peer is gone.
  */
-#include "tests/support/test.h"
+#include "tests/memio/http_bed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +12,9 @@
 
 #include "core/stream.h"
 #include "http/conn.h"
-#include "tests/memio/memio.h"
 
 enum { STORMS = 3000, STEPS = 120, CLIENTS = 4, IN_HAND = 32 };
 
-static struct test_alloc alloc;
-static weir_loop *loop;
-static weir_server *server;
 static uint64_t dice, raging;
 
 static uint32_t roll(uint32_t sides)
@@ -181,13 +177,13 @@ static bool act(weir_req *req)
 /* One thing in ten storms' worth of callbacks: the server itself. */
 static void perhaps_end_the_server(void)
 {
-	if (!server || roll(400))
+	if (!bed.server || roll(400))
 		return;
 	if (roll(2)) {
-		weir_server_drain(server, (int64_t)roll(3000) - 1);
+		weir_server_drain(bed.server, (int64_t)roll(3000) - 1);
 	} else {
-		weir_server_free(server);
-		server = NULL;
+		weir_server_free(bed.server);
+		bed.server = NULL;
 	}
 }
 
@@ -206,13 +202,13 @@ static void on_drained(weir_server *drained, void *arg)
 {
 	(void)arg;
 	assert_int_equal(inside, 0);
-	assert_ptr_equal(drained, server);
+	assert_ptr_equal(drained, bed.server);
 	assert_int_equal(drained->conns, 0);
 	assert_false(told);
 	told = true;
 	if (roll(2)) {
-		weir_server_free(server);
-		server = NULL;
+		weir_server_free(bed.server);
+		bed.server = NULL;
 	}
 }
 
@@ -397,9 +393,7 @@ static void visit(struct visitor *v)
 
 static bool open_all(void)
 {
-	const weir_loop_opts loop_opts = {.alloc = test_alloc_fn, .alloc_arg = &alloc};
 	const weir_server_opts opts = {
-		.request = on_request,
 		.expect = on_expect,
 		.methods = roll(2) ? 0 : ~(~0u << (WEIR_PATCH + 1)),
 		.high = roll(2) ? 0 : 17000,
@@ -414,15 +408,8 @@ static bool open_all(void)
 		.trusted = roll(2) ? "127.0.0.0/8" : NULL,
 	};
 
-	server = NULL;
 	told = false;
-	if (weir_loop_new(&loop, &loop_opts) < 0)
-		return false;
-	if (weir_server_new(&server, loop, &opts) < 0) {
-		server = NULL;
-		return false;
-	}
-	return weir_server_listen(server, NULL, "127.0.0.1:80") >= 0;
+	return bed_try_serve(on_request, &opts) >= 0;
 }
 
 static void storm(uint64_t number)
@@ -431,14 +418,12 @@ static void storm(uint64_t number)
 
 	raging = number;
 	dice = number * 0x9e3779b97f4a7c15u + 1;
-	memio_reset();
-	memset(&alloc, 0, sizeof alloc);
+	bed_setup(NULL);
 	memset(hands, 0, sizeof hands);
-	loop = NULL;
 	if (number % 3 == 1)
-		alloc.fail_at = 1 + roll(200);
+		bed.alloc.fail_at = 1 + roll(200);
 	if (number % 9 == 1)
-		alloc.fail_after = true;
+		bed.alloc.fail_after = true;
 	if (number % 5 == 2)
 		memio_short_reads(1 + roll(50));
 	if (number % 5 == 3)
@@ -447,7 +432,8 @@ static void storm(uint64_t number)
 		for (int i = 0; i < STEPS; i++) {
 			visit(&visitors[roll(CLIENTS)]);
 			if (roll(3))
-				assert_true(weir_loop_step(loop, roll(10) ? 0 : roll(20000)) >= 0);
+				assert_true(weir_loop_step(bed.loop, roll(10) ? 0 : roll(20000)) >=
+				            0);
 			struct hand *hand = &hands[roll(IN_HAND)];
 			/* Not inside a callback: as from a timer. */
 			if (hand->req)
@@ -456,10 +442,7 @@ static void storm(uint64_t number)
 	for (int i = 0; i < IN_HAND && number % 2; i++)
 		if (hands[i].req)
 			weir_reply_end(hands[i].req);
-	weir_loop_free(loop);
-	assert_int_equal(alloc.live_blocks, 0);
-	assert_int_equal(memio_open_fds(), 0);
-	assert_null(memio_misuse());
+	bed_teardown(NULL);
 	raging = 0;
 }
 
