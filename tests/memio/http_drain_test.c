@@ -489,45 +489,6 @@ static void a_loop_waits_for_those_who_are_idle(void **state)
 	assert_int_equal(told.times, 1);
 }
 
-/* test-http (Node 0.6): the server is closed inside the 2nd request; both are answered, and
-   then the program ends by itself. */
-static void close_in_second(weir_req *req, void *arg)
-{
-	if (bed.requests == 2)
-		weir_server_drain(weir_req_server(req), WEIR_OFF);
-	bed_target(req, arg);
-}
-
-static void a_handler_may_drain_its_server(void **state)
-{
-	(void)state;
-	given(close_in_second, (weir_server_opts){0});
-	memio_client *c = bed_client();
-	bed_sends(c, "GET /hello HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nFoo: bar\r\n\r\n");
-	bed_pass(1);
-	bed_sends(c, "POST /world HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-	assert_int_equal(bed_count(c, "\r\n\r\n/hello"), 1);
-	assert_int_equal(bed_count(c, CLOSE "\r\n/world"), 1);
-	memio_client_finish(c);
-	assert_int_equal(weir_loop_run(bed.loop), 0);
-	assert_int_equal(memio_now(), 1);
-	assert_int_equal(told.times, 1);
-}
-
-/* test-http-eof-on-connect (Node 0.6): the very first client leaves without an octet. */
-static void a_client_that_said_nothing_holds_nothing(void **state)
-{
-	(void)state;
-	given(bed_hello, (weir_server_opts){0});
-	memio_client *c = memio_client_connect(NULL);
-	memio_client_reset(c);
-	bed_settle();
-	drain(WEIR_OFF);
-	assert_int_equal(weir_loop_run(bed.loop), 0);
-	assert_int_equal(told.times, 1);
-	assert_int_equal(bed.requests, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -554,8 +515,6 @@ int main(void)
 		T(who_frees_the_loop_is_not_told),
 		T(a_loop_ends_at_once_without_clients),
 		T(a_loop_waits_for_those_who_are_idle),
-		T(a_handler_may_drain_its_server),
-		T(a_client_that_said_nothing_holds_nothing),
 	};
 
 	test_watchdog(60);

@@ -16,7 +16,7 @@ enum { REQS = 100 };
 
 /* What the handlers were asked and told. */
 static struct seen {
-	int late, version;
+	int late, version, drained;
 	uint64_t octets; /* of bodies */
 	bool wrong;      /* one of them was not that of the pattern */
 	weir_req *reqs[REQS];
@@ -102,10 +102,13 @@ static void on_late(weir_timer *timer, void *arg)
 {
 	(void)timer;
 	seen.late++;
-	weir_reply(arg, 200, NULL, seen.body, seen.len);
+	if (seen.body)
+		weir_reply(arg, 200, NULL, seen.body, seen.len);
+	else
+		weir_reply(arg, 200, NULL, weir_req_path(arg).data, weir_req_path(arg).len);
 }
 
-/* The same a millisecond later. */
+/* The same, or without a body the path, a millisecond later. */
 static void say_late(weir_req *req, void *arg)
 {
 	weir_timer *timer = &seen.timers[(bed.requests - 1) % REQS];
@@ -147,6 +150,13 @@ static void send_pattern(memio_client *c, uint64_t from, size_t len)
 
 /* ---- conversations -------------------------------------------------------- */
 
+static void on_drained(weir_server *server, void *arg)
+{
+	(void)server;
+	(void)arg;
+	seen.drained++;
+}
+
 static void close_in_the_second(weir_req *req, void *arg)
 {
 	const weir_str path = weir_req_path(req);
@@ -167,17 +177,22 @@ static void close_in_the_second(weir_req *req, void *arg)
 /* test-http */
 static void two_requests_and_the_server_closes_in_the_second(void **state)
 {
+	const weir_server_opts opts = {.drained = on_drained};
+
 	(void)state;
-	bed_serve(close_in_the_second, NULL);
+	bed_serve(close_in_the_second, &opts);
 	memio_client *c = bed_sent("GET /hello HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n"
 	                           "Foo: Bar\r\n\r\n");
 	bed_pass(1);
 	bed_sends(c, "POST /world HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
 	assert_int_equal(bed.requests, 2);
 	assert_int_equal(bed_count(c, "\r\n\r\n/hello"), 1);
-	assert_int_equal(bed_count(c, "\r\n\r\n/world"), 1);
+	assert_int_equal(bed_count(c, "Connection: close\r\n\r\n/world"), 1);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	memio_client_finish(c);
 	assert_int_equal(weir_loop_run(bed.loop), 0);
+	assert_int_equal(memio_now(), 1);
+	assert_int_equal(seen.drained, 1);
 }
 
 static void close_in_the_fourth(weir_req *req, void *arg)
@@ -193,18 +208,19 @@ static void close_in_the_fourth(weir_req *req, void *arg)
 static void a_half_closed_client_is_answered_in_order(void **state)
 {
 	(void)state;
-	seen.body = "late";
-	seen.len = 4;
 	bed_serve(close_in_the_fourth, NULL);
 	memio_client *c = bed_sent("GET /hello?hello=world&foo=b==ar HTTP/1.1\r\nHost: a\r\n\r\n");
 	bed_pass(2);
+	assert_int_equal(bed_count(c, "\r\n\r\n/hello"), 1);
 	bed_sends(c, "POST /quit HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
 	bed_pass(2);
+	assert_int_equal(bed_count(c, "\r\n\r\n/quit"), 1);
 	bed_sends(c, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
 	memio_client_finish(c);
 	bed_pass(5);
 	assert_int_equal(bed.requests, 4);
-	assert_int_equal(bed_count(c, "\r\n\r\nlate"), 4);
+	assert_int_equal(bed_count(c, "\r\n\r\n/1HTTP/1.1 200"), 1);
+	assert_int_equal(bed_count(c, "\r\n\r\n/2"), 1);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 	assert_int_equal(weir_loop_run(bed.loop), 0);
 }
@@ -331,8 +347,11 @@ static void a_hundred_files_at_once(void **state)
 	for (int i = 0; i < REQS; i++) {
 		assert_int_equal(strlen(content_of(clients[i])), sizeof file);
 		assert_int_equal(memio_client_closed(clients[i]), MEMIO_FINISHED);
+		memio_client_finish(clients[i]);
 	}
 	assert_int_equal(seen.late, REQS);
+	bed_settle();
+	assert_int_equal(weir_server_connections(bed.server), 0);
 }
 
 /* ---- HTTP/1.0, and how long replies are ----------------------------------- */
@@ -356,7 +375,7 @@ static void http_1_0_gets_no_chunks(void **state)
 
 	c = bed_sent("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 	assert_string_equal(content_of(c), "6\r\nHello,\r\n6\r\n world\r\n0\r\n\r\n");
-	bed_assert_has(c, "\r\nConnection: close\r\n");
+	bed_assert_has(c, "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
@@ -369,6 +388,8 @@ static void a_reply_without_length_ends_with_the_connection(void **state)
 	                           "Connection: Keep-Alive\r\n\r\n");
 	assert_string_equal(content_of(c), "Hello, world");
 	bed_assert_lacks(c, "chunked");
+	bed_assert_lacks(c, "keep-alive");
+	assert_int_equal(bed_count(c, "Connection: close\r\n"), 1);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
@@ -716,13 +737,16 @@ static void an_empty_field_and_what_is_no_request(void **state)
 	bed_serve(keep, NULL);
 	memio_client *c =
 		bed_sent("GET /blah HTTP/1.1\r\nHost: a\r\nCookie:\r\nX: y\r\n\r\n\r\n\r\n"
-	                 "hello world\r\n");
+	                 "hello world");
 	const weir_str cookie = weir_req_field(seen.reqs[0], "cookie");
 	assert_non_null(cookie.data);
 	assert_int_equal(cookie.len, 0);
 	assert_true(bed_is(weir_req_field(seen.reqs[0], "x"), "y"));
 	say(seen.reqs[0], 200, "hello");
 	bed_settle();
+	/* It might be a method yet. */
+	bed_assert_lacks(c, "HTTP/1.1 400 ");
+	bed_sends(c, "\r\n");
 	bed_assert_has(c, "helloHTTP/1.1 400 ");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 	assert_int_equal(bed.requests, 1);
@@ -771,8 +795,10 @@ static void who_speaks_tls_is_refused(void **state)
 /* test-http-eof-on-connect */
 static void a_client_that_says_nothing_leaves(void **state)
 {
+	const weir_server_opts opts = {.drained = on_drained};
+
 	(void)state;
-	bed_serve(keep, NULL);
+	bed_serve(keep, &opts);
 	memio_client *c = bed_client();
 	memio_client_close(c);
 	bed_settle();
@@ -780,6 +806,8 @@ static void a_client_that_says_nothing_leaves(void **state)
 	assert_int_equal(weir_server_connections(bed.server), 0);
 	weir_server_drain(bed.server, 0);
 	assert_int_equal(weir_loop_run(bed.loop), 0);
+	assert_int_equal(seen.drained, 1);
+	assert_int_equal(bed.requests, 0);
 }
 
 static void begin_and_watch(weir_req *req, void *arg)
@@ -804,6 +832,7 @@ static void clients_that_abort_are_told_once_each(void **state)
 		memio_client_reset(clients[i]);
 	bed_settle();
 	assert_int_equal(bed.gones, 4);
+	assert_int_equal(bed.why, -ECONNRESET);
 	weir_server_drain(bed.server, 0);
 	assert_int_equal(weir_loop_run(bed.loop), 0);
 }
