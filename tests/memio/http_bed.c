@@ -252,6 +252,13 @@ memio_client *bed_sent(const char *text)
 	return c;
 }
 
+void bed_finishes(memio_client *c)
+{
+	memio_client_finish(c);
+	bed_settle();
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
 void bed_exchange(memio_client *c)
 {
 	memio_client_forget(c);

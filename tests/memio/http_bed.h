@@ -96,6 +96,8 @@ memio_client *bed_client_from(const char *address);
 void bed_sends(memio_client *c, const char *text);
 /* A client of its own that has sent the text. */
 memio_client *bed_sent(const char *text);
+/* It ends its side. Fails unless that ends the connection. */
+void bed_finishes(memio_client *c);
 /* One exchange on a kept connection, of which nothing is remembered. Fails unless it is
    answered at once. */
 void bed_exchange(memio_client *c);

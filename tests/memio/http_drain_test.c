@@ -5,9 +5,6 @@
  */
 #include "tests/memio/http_bed.h"
 
-#include <errno.h>
-#include <string.h>
-
 #define CLOSE "Connection: close\r\n"
 
 /* ---- what is told ------------------------------------------------------- */
@@ -238,8 +235,7 @@ static void a_busy_connection_ends_with_its_reply(void **state)
 {
 	(void)state;
 	given(bed_watch, (weir_server_opts){0});
-	memio_client *c = bed_client();
-	bed_sends(c, HELLO HELLO);
+	memio_client *c = bed_sent(HELLO HELLO);
 	drain(60000);
 	bed_pass(30000);
 	assert_int_equal(weir_reply(bed.req, 200, NULL, "late", 4), 0);
@@ -272,8 +268,7 @@ static void a_reply_that_had_begun_is_not_the_last(void **state)
 {
 	(void)state;
 	given(bed_watch, (weir_server_opts){0});
-	memio_client *c = bed_client();
-	bed_sends(c, HELLO);
+	memio_client *c = bed_sent(HELLO);
 	weir_reply_begin(bed.req, 200, 4);
 	drain(60000);
 	weir_reply_write(bed.req, "text", 4);
@@ -294,8 +289,7 @@ static void after_it_the_patience_begins(void **state)
 {
 	(void)state;
 	given(bed_watch, (weir_server_opts){0});
-	memio_client *c = bed_client();
-	bed_sends(c, HELLO);
+	memio_client *c = bed_sent(HELLO);
 	weir_reply_begin(bed.req, 200, 0);
 	drain(60000);
 	bed_pass(20000);
@@ -340,8 +334,7 @@ static void the_earlier_deadline_holds(void **state)
 	for (int order = 0; order < 2; order++) {
 		setup(NULL);
 		given(bed_watch, (weir_server_opts){0});
-		memio_client *c = bed_client();
-		bed_sends(c, HELLO);
+		bed_sent(HELLO);
 		drain(order ? 3000 : INT64_MAX);
 		bed_pass(1000);
 		drain(order ? INT64_MAX : 2000);
@@ -439,8 +432,7 @@ static void nor_while_it_is_owed(void **state)
 {
 	(void)state;
 	given(bed_watch, (weir_server_opts){0});
-	memio_client *c = bed_client();
-	bed_sends(c, HELLO);
+	memio_client *c = bed_sent(HELLO);
 	memio_client_reset(c);
 	bed_settle();
 	drain(WEIR_OFF);

@@ -6,8 +6,6 @@
  */
 #include "tests/memio/http_bed.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST = 128 * 1024, ENOUGH = 4 * 1024 * 1024, LARGE = 60000, SMALL = 7 };

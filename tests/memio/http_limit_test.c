@@ -5,7 +5,6 @@
  */
 #include "tests/memio/http_bed.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,8 +86,7 @@ static void a_target_has_a_length(void **state)
 	for (int over = 0; over < 2; over++) {
 		bed_setup(NULL);
 		given((weir_server_opts){0});
-		memio_client *c = bed_client();
-		bed_sends(c, "GET /");
+		memio_client *c = bed_sent("GET /");
 		send_many(c, "a", 8191 + over);
 		bed_sends(c, " HTTP/1.1\r\nHost: a\r\n\r\n");
 		if (over)
@@ -99,8 +97,7 @@ static void a_target_has_a_length(void **state)
 	}
 	bed_setup(NULL);
 	given((weir_server_opts){.max_target = 3});
-	memio_client *c = bed_client();
-	bed_sends(c, "GET /ab HTTP/1.1\r\nHost: a\r\n\r\n");
+	memio_client *c = bed_sent("GET /ab HTTP/1.1\r\nHost: a\r\n\r\n");
 	bed_assert_status(c, 200);
 	memio_client_forget(c);
 	/* As soon as it is too long, not when it ends. */
@@ -116,8 +113,7 @@ static void a_head_has_a_size(void **state)
 	for (int over = 0; over < 2; over++) {
 		bed_setup(NULL);
 		given((weir_server_opts){.max_head = 1000});
-		memio_client *c = bed_client();
-		bed_sends(c, begin);
+		memio_client *c = bed_sent(begin);
 		send_many(c, "x", 1000 - (int)(sizeof begin - 1) - 4 + over);
 		bed_sends(c, "\r\n\r\n");
 		if (over)
@@ -129,8 +125,7 @@ static void a_head_has_a_size(void **state)
 	/* One without an end is refused where it passes the limit. */
 	bed_setup(NULL);
 	given((weir_server_opts){0});
-	memio_client *c = bed_client();
-	bed_sends(c, begin);
+	memio_client *c = bed_sent(begin);
 	send_many(c, "xxxxxxxxxxxxxxxx", 32 * 64);
 	assert_refused(c, 431);
 }
@@ -139,8 +134,7 @@ static void fields_have_a_number(void **state)
 {
 	(void)state;
 	given((weir_server_opts){0});
-	memio_client *c = bed_client();
-	bed_sends(c, "GET / HTTP/1.1\r\nHost: a\r\n");
+	memio_client *c = bed_sent("GET / HTTP/1.1\r\nHost: a\r\n");
 	send_many(c, "a: b\r\n", 99);
 	bed_sends(c, "\r\n");
 	bed_assert_status(c, 200);
@@ -157,13 +151,11 @@ static void a_long_body_is_refused_before_it_is_read(void **state)
 	(void)state;
 	given((weir_server_opts){.max_body = 10});
 	const int before = bed.requests;
-	memio_client *c = bed_client();
-	bed_sends(c, POST "Content-Length: 11\r\nExpect: 100-continue\r\n\r\n");
+	memio_client *c = bed_sent(POST "Content-Length: 11\r\nExpect: 100-continue\r\n\r\n");
 	assert_refused(c, 413);
 	assert_int_equal(bed_count(c, "100 Continue"), 0);
 	assert_int_equal(bed.requests, before);
-	c = bed_client();
-	bed_sends(c, POST "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n");
+	c = bed_sent(POST "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n");
 	bed_assert_status(c, 100);
 	weir_reply_end(bed.req);
 }
@@ -172,8 +164,7 @@ static void a_chunked_body_is_refused_where_it_passes_the_limit(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.max_body = 10});
-	memio_client *c = bed_client();
-	bed_sends(c, POST "Transfer-Encoding: chunked\r\n\r\n8\r\noctets..\r\n");
+	memio_client *c = bed_sent(POST "Transfer-Encoding: chunked\r\n\r\n8\r\noctets..\r\n");
 	assert_string_equal(bed_received(c), "");
 	bed_sends(c, "3\r\n");
 	assert_int_equal(bed.gones, 1);
@@ -187,8 +178,7 @@ static void a_reply_that_has_begun_breaks_off(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.max_body = 10});
-	memio_client *c = bed_client();
-	bed_sends(c, POST "Transfer-Encoding: chunked\r\n\r\n8\r\noctets..\r\n");
+	memio_client *c = bed_sent(POST "Transfer-Encoding: chunked\r\n\r\n8\r\noctets..\r\n");
 	weir_reply_begin(bed.req, 200, WEIR_UNKNOWN);
 	weir_reply_write(bed.req, "piece", 5);
 	bed_sends(c, "3\r\n");
@@ -248,8 +238,7 @@ static void a_body_that_dribbles_is_408(void **state)
 	(void)state;
 	given((weir_server_opts){0});
 	a_crowd_comes(POST "Content-Length: 1000000\r\n\r\n");
-	memio_client *slow = bed_client();
-	bed_sends(slow, POST "Content-Length: 100000\r\n\r\n");
+	memio_client *slow = bed_sent(POST "Content-Length: 100000\r\n\r\n");
 	weir_req *kept = bed.req;
 	for (int s = 0; s < 11; s++) {
 		char octets[120] = "";
@@ -375,9 +364,7 @@ static void one_more_is_503_at_once(void **state)
 	/* Its request is dropped, so that nothing of the reply is lost to a reset. */
 	bed_sends(c, HELLO);
 	assert_int_equal(memio_client_unread(c), 0);
-	memio_client_finish(c);
-	bed_settle();
-	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	bed_finishes(c);
 	/* Others do not notice, neither those of the same peer nor of another. */
 	bed_exchange(a);
 	bed_exchange(b);

@@ -150,7 +150,7 @@ static void a_request_that_is_ended_later_is_told_from_the_loop(void **state)
 	bed_pass(700);
 	assert_int_equal(weir_reply(bed.req, 404, NULL, "abc", 3), 0);
 	assert_int_equal(ntold, 0);
-	assert_non_null(strstr(bed_received(c), "\r\n\r\nabc"));
+	bed_assert_has(c, "\r\n\r\nabc");
 	bed_settle();
 	assert_int_equal(ntold, 1);
 	assert_told(0, "/1", 404, 3, true);

@@ -292,8 +292,7 @@ static void a_hundred_requests_on_one_connection(void **state)
 {
 	(void)state;
 	bed_serve(say_path, NULL);
-	memio_client *c = bed_client();
-	bed_sends(c, HELLO);
+	memio_client *c = bed_sent(HELLO);
 	bed.alloc.calls = 0;
 	for (int i = 0; i < 100; i++) {
 		char request[64];

@@ -5,7 +5,6 @@
 #include "tests/memio/http_bed.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define CLOSE "Connection: close\r\n"
 #define KEEP "Connection: keep-alive\r\n"
@@ -169,8 +168,7 @@ static void the_hint_says_how_long_and_how_often(void **state)
 		bed_setup(NULL);
 		bed_serve(bed_hello, &(weir_server_opts){.idle_ms = hints[i].idle_ms,
 		                                         .max_requests = hints[i].max_requests});
-		memio_client *c = bed_client();
-		bed_sends(c, text);
+		memio_client *c = bed_sent(text);
 		snprintf(expected, sizeof expected, "12\r\n" KEEP "%s\r\nHello", hints[i].first);
 		assert_int_equal(bed_count(c, expected), 1);
 		memio_client_forget(c);
@@ -181,8 +179,7 @@ static void the_hint_says_how_long_and_how_often(void **state)
 	}
 	bed_setup(NULL);
 	bed_serve(bed_hello, &(weir_server_opts){.max_requests = 2});
-	memio_client *c = bed_client();
-	bed_sends(c, text);
+	memio_client *c = bed_sent(text);
 	assert_int_equal(bed_count(c, "Keep-Alive: timeout=75, max=1\r\n"), 1);
 	memio_client_forget(c);
 	bed_sends(c, text);
@@ -204,8 +201,7 @@ static void replies_of_all_kinds_say_it(void **state)
 {
 	(void)state;
 	bed_serve(say_stream, NULL);
-	memio_client *c = bed_client();
-	bed_sends(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
+	memio_client *c = bed_sent("GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
 	assert_int_equal(bed_count(c, KEEP "Keep-Alive: timeout=75\r\nX-A: b\r\n\r\n4\r\n"), 1);
 	memio_client_forget(c);
 	bed_sends(c, "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");

@@ -6,7 +6,6 @@
  */
 #include "tests/memio/http_bed.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
