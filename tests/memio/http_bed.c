@@ -179,6 +179,12 @@ void bed_on_gone(weir_req *req, int why, void *arg)
 	bed.why = why;
 }
 
+void bed_on_gone_end(weir_req *req, int why, void *arg)
+{
+	bed_on_gone(req, why, arg);
+	weir_reply_end(req);
+}
+
 bool bed_is(weir_str str, const char *text)
 {
 	return str.data && str.len == strlen(text) && !memcmp(str.data, text, str.len);

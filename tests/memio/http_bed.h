@@ -64,12 +64,13 @@ void bed_keep(weir_req *req, void *arg);
 void bed_watch(weir_req *req, void *arg);
 void bed_read(weir_req *req, void *arg);
 
-/* Callbacks of requests, which count; data uses all. */
+/* Callbacks of requests, which count; data uses all, the last ends the reply. */
 size_t bed_on_data(weir_req *req, const char *data, size_t len, void *arg);
 void bed_on_end(weir_req *req, void *arg);
 void bed_on_drain(weir_req *req, void *arg);
 void bed_on_eof(weir_req *req, void *arg);
 void bed_on_gone(weir_req *req, int why, void *arg);
+void bed_on_gone_end(weir_req *req, int why, void *arg);
 
 /* What a callback of the test's own calls first and last. The handler is one of the bed's. */
 void bed_enter(void);

@@ -63,13 +63,6 @@ static void end_reply(weir_req *req, void *arg)
 	weir_reply_end(req);
 }
 
-static void end_reply_gone(weir_req *req, int why, void *arg)
-{
-	(void)why;
-	(void)arg;
-	weir_reply_end(req);
-}
-
 static size_t echo_data(weir_req *req, const char *data, size_t len, void *arg)
 {
 	int64_t queued = weir_reply_write(req, data, len);
@@ -89,7 +82,7 @@ static void echo_drain(weir_req *req, void *arg)
 }
 
 static const weir_req_ops echo_ops = {
-	.data = echo_data, .end = end_reply, .drain = echo_drain, .gone = end_reply_gone};
+	.data = echo_data, .end = end_reply, .drain = echo_drain, .gone = bed_on_gone_end};
 
 static void echo(weir_req *req, void *arg)
 {

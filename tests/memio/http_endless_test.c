@@ -68,17 +68,11 @@ static void end(weir_req *req, void *arg)
 	weir_reply(req, 200, NULL, "Hello World\n", 12);
 }
 
-static void end_gone(weir_req *req, int why, void *arg)
-{
-	(void)why;
-	(void)arg;
-	weir_reply_end(req);
-}
-
 static void handle(weir_req *req, void *arg)
 {
-	static const weir_req_ops drops = {.data = bed_on_data, .end = end, .gone = end_gone};
-	static const weir_req_ops echoes = {.data = echo, .drain = go_on, .gone = end_gone};
+	static const weir_req_ops drops = {
+		.data = bed_on_data, .end = end, .gone = bed_on_gone_end};
+	static const weir_req_ops echoes = {.data = echo, .drain = go_on, .gone = bed_on_gone_end};
 	const bool is_post = weir_req_method(req) == WEIR_POST;
 
 	weir_req_on(req, is_post ? &echoes : &drops, arg);

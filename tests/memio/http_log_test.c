@@ -62,12 +62,6 @@ static void assert_told(int i, const char *target, int status, int64_t sent, boo
 
 /* ---- the application ----------------------------------------------------- */
 
-static void on_gone_end(weir_req *req, int why, void *arg)
-{
-	bed_on_gone(req, why, arg);
-	weir_reply_end(req);
-}
-
 static void on_end(weir_req *req, void *arg)
 {
 	(void)arg;
@@ -76,7 +70,8 @@ static void on_end(weir_req *req, void *arg)
 	bed_leave();
 }
 
-static const weir_req_ops watch_and_end = {.data = bed_on_data, .end = on_end, .gone = on_gone_end};
+static const weir_req_ops watch_and_end = {
+	.data = bed_on_data, .end = on_end, .gone = bed_on_gone_end};
 
 static void read_and_end(weir_req *req, void *arg)
 {

@@ -55,14 +55,8 @@ static size_t on_data(weir_req *req, const char *data, size_t len, void *arg)
 	return len;
 }
 
-static void on_gone(weir_req *req, int why, void *arg)
-{
-	bed_on_gone(req, why, arg);
-	weir_reply_end(req);
-}
-
 static const weir_req_ops watch = {
-	.data = on_data, .end = bed_on_end, .eof = bed_on_eof, .gone = on_gone};
+	.data = on_data, .end = bed_on_end, .eof = bed_on_eof, .gone = bed_on_gone_end};
 
 static void keep_and_read(weir_req *req, void *arg)
 {

@@ -30,15 +30,10 @@ static void note_str(weir_str str)
 		snprintf(noted, sizeof noted, "none");
 }
 
-static void on_gone(weir_req *req, int why, void *arg)
-{
-	bed_on_gone(req, why, arg);
-	weir_reply_end(req);
-}
-
 static void read_all(weir_req *req, void *arg)
 {
-	static const weir_req_ops ops = {.data = bed_on_data, .end = bed_on_end, .gone = on_gone};
+	static const weir_req_ops ops = {
+		.data = bed_on_data, .end = bed_on_end, .gone = bed_on_gone_end};
 
 	bed_keep(req, arg);
 	weir_req_on(req, &ops, NULL);

@@ -139,14 +139,8 @@ static void accept_at_end(weir_req *req, void *arg)
 	bed_leave();
 }
 
-static void end_reply(weir_req *req, int why, void *arg)
-{
-	bed_on_gone(req, why, arg);
-	weir_reply_end(req);
-}
-
 static const weir_req_ops accept_behind_body = {
-	.data = bed_on_data, .end = accept_at_end, .gone = end_reply};
+	.data = bed_on_data, .end = accept_at_end, .gone = bed_on_gone_end};
 
 static void read_then_accept(weir_req *req, void *arg)
 {
