@@ -187,8 +187,6 @@ MEMIO_SRCS = \
 # What tests of the server share on it.
 BED_SRCS = \
 	tests/memio/http_bed.c \
-	tests/memio/web.c \
-	tests/memio/served.c \
 
 # A program each, of the library or, those of CONN_FUZZERS, of the scripted kernel in the place of
 # backend/.

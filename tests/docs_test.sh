@@ -4,39 +4,8 @@
 #
 # Reads the source tree only (WEIR_SRCDIR). Speaks TAP.
 
-LC_ALL=C
-export LC_ALL
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-docs.XXXXXX") || exit 1
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' HUP INT TERM
-cd "${WEIR_SRCDIR:-$(dirname "$0")/..}" || exit 1
-
-tests=0
-failed=0
-# empty TEXT FILE: what is left over in FILE is what is wrong.
-empty()
-{
-	tests=$((tests + 1))
-	if [ -s "$2" ]; then
-		echo "not ok - $1"
-		sed 's/^/# /' "$2"
-		failed=1
-	else
-		echo "ok - $1"
-	fi
-}
-
-# some TEXT FILE: so that a pattern which finds nothing any more is noticed.
-some()
-{
-	tests=$((tests + 1))
-	if [ -s "$2" ]; then
-		echo "ok - $1"
-	else
-		echo "not ok - $1"
-		failed=1
-	fi
-}
+# shellcheck source=tests/judge.sh
+. "$(dirname "$0")/judge.sh"
 
 # ---- man pages ----
 
@@ -75,7 +44,7 @@ page()
 {
 	functions_declared "$1" >"$scratch/declared"
 	functions_described "$2" >"$scratch/described"
-	some "$1 declares functions" "$scratch/declared"
+	at_least 1 "$1 declares functions" "$scratch/declared"
 	comm -23 "$scratch/declared" "$scratch/described" >"$scratch/left"
 	empty "each function of $1 is in the synopsis of $2" "$scratch/left"
 	comm -13 "$scratch/declared" "$scratch/described" >"$scratch/left"
@@ -88,7 +57,7 @@ page()
 	empty "$2 says of each what it does" "$scratch/left"
 
 	options_declared "$1" >"$scratch/options"
-	some "$1 declares options" "$scratch/options"
+	at_least 1 "$1 declares options" "$scratch/options"
 	while read -r name; do
 		grep -w -e "$name" "$scratch/text" >/dev/null || echo "$name"
 	done <"$scratch/options" >"$scratch/left"
@@ -97,7 +66,7 @@ page()
 
 page core/weir.h core/weir.3
 statements core/weir.h | tr -c 'A-Z_' '\n' | grep '^WEIR_E[A-Z]' | sort -u >"$scratch/codes"
-some 'core/weir.h has codes of errors' "$scratch/codes"
+at_least 1 'core/weir.h has codes of errors' "$scratch/codes"
 while read -r code; do
 	grep "^\.It Dv $code\$" core/weir.3 >/dev/null || echo "$code"
 done <"$scratch/codes" >"$scratch/left"
@@ -195,5 +164,4 @@ for document in $documents; do
 done >"$scratch/left"
 empty 'make and configure know what they are told' "$scratch/left"
 
-echo "1..$tests"
-exit $failed
+finish

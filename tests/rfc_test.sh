@@ -5,40 +5,8 @@
 #
 # Reads the source tree only (WEIR_SRCDIR). Speaks TAP.
 
-LC_ALL=C
-export LC_ALL
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-rfc.XXXXXX") || exit 1
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' HUP INT TERM
-cd "${WEIR_SRCDIR:-$(dirname "$0")/..}" || exit 1
-
-tests=0
-failed=0
-# empty TEXT FILE: what is left over in FILE is what is wrong.
-empty()
-{
-	tests=$((tests + 1))
-	if [ -s "$2" ]; then
-		echo "not ok - $1"
-		sed 's/^/# /' "$2"
-		failed=1
-	else
-		echo "ok - $1"
-	fi
-}
-
-# at_least N TEXT FILE: so that a pattern which finds nothing any more is noticed.
-at_least()
-{
-	tests=$((tests + 1))
-	lines=$(grep -c . "$3")
-	if [ "$lines" -ge "$1" ]; then
-		echo "ok - $2: $lines"
-	else
-		echo "not ok - $2: $lines, not $1"
-		failed=1
-	fi
-}
+# shellcheck source=tests/judge.sh
+. "$(dirname "$0")/judge.sh"
 
 # ---- the rows ----
 
@@ -86,5 +54,4 @@ cut -d : -f 1 "$scratch/tests" | sort -u | while read -r program; do
 done >"$scratch/left"
 empty 'in programs that make knows' "$scratch/left"
 
-echo "1..$tests"
-exit $failed
+finish

@@ -471,16 +471,6 @@ static int64_t last_due;
 static uint64_t last_order;
 static int left;
 
-static uint32_t random_number(void)
-{
-	static uint64_t state = 88172645463325252u;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 32);
-}
-
 static void stop_model(struct model *m)
 {
 	assert_int_equal(weir_timer_stop(&m->timer), m->started);
@@ -492,7 +482,7 @@ static void start_model(weir_loop *loop, struct model *m)
 {
 	left += !m->started;
 	m->started = true;
-	weir_timer_start(loop, &m->timer, random_number() % SPAN_MS, 0);
+	weir_timer_start(loop, &m->timer, test_roll(SPAN_MS), 0);
 	m->due = m->timer.due;
 	m->order = m->timer.order;
 }
@@ -510,11 +500,11 @@ static void model_fires(weir_timer *timer, void *arg)
 	last_order = m->order;
 	m->started = false;
 	left--;
-	const uint32_t dice = random_number();
+	const uint32_t dice = test_roll(16);
 	if (dice % 8 == 0)
-		stop_model(&models[random_number() % MANY]);
+		stop_model(&models[test_roll(MANY)]);
 	if (dice % 16 == 1)
-		start_model(arg, &models[random_number() % MANY]);
+		start_model(arg, &models[test_roll(MANY)]);
 }
 
 /* test-timers-linked-list: what is linked in is found again in order, may be moved
@@ -532,8 +522,8 @@ static void any_number_of_timers_keeps_its_order(void **state)
 	for (int i = 0; i < MANY; i++)
 		start_model(bed->loop, &models[i]);
 	for (int i = 0; i < MANY; i++) {
-		struct model *m = &models[random_number() % MANY];
-		if (random_number() % 2)
+		struct model *m = &models[test_roll(MANY)];
+		if (test_roll(2))
 			stop_model(m);
 		else
 			start_model(bed->loop, m);

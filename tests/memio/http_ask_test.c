@@ -2,22 +2,13 @@
  * Does a request of the HTTP server say what its head says: its path and query in
  * each form of a target, fields in several lines, the client behind proxies?
  */
-#include "tests/support/test.h"
+#include "tests/memio/http_bed.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "http/conn.h"
-#include "tests/memio/memio.h"
-
-#define HELLO "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-
-static struct test_alloc alloc;
-static weir_loop *loop;
-static weir_server *server;
-static weir_req *in_hand;
-static int requests;
 
 /* What the handler was asked to ask, and its answer. */
 static void (*question)(weir_req *req);
@@ -25,72 +16,36 @@ static char answer[256];
 
 static void handle(weir_req *req, void *arg)
 {
-	(void)arg;
-	requests++;
-	if (question)
-		question(req);
-	if (!question || strcmp(answer, "keep") == 0)
-		in_hand = req;
-	else
-		weir_reply(req, 200, NULL, NULL, 0);
+	if (!question) {
+		bed_keep(req, arg);
+		return;
+	}
+	question(req);
+	weir_reply(req, 200, NULL, NULL, 0);
 }
 
-static int open_server(const char *trusted, const char *address)
+static int try_given(const char *trusted)
 {
-	const weir_loop_opts loop_opts = {.alloc = test_alloc_fn, .alloc_arg = &alloc};
 	const weir_server_opts opts = {
-		.request = handle,
 		.trusted = trusted,
 		.methods = WEIR_METHOD_BIT(WEIR_GET) | WEIR_METHOD_BIT(WEIR_OPTIONS) |
 	                   WEIR_METHOD_BIT(WEIR_CONNECT),
 	};
-	int result = weir_loop_new(&loop, &loop_opts);
 
-	if (result == 0)
-		result = weir_server_new(&server, loop, &opts);
-	if (result == 0)
-		result = weir_server_listen(server, NULL, address);
-	return result;
+	return bed_try_serve(handle, &opts);
 }
 
 static void given(const char *trusted, const char *address)
 {
-	assert_int_equal(open_server(trusted, address), 0);
-}
-
-static void settle(void)
-{
-	for (int i = 0; i < 12; i++)
-		assert_true(weir_loop_step(loop, 0) >= 0);
-}
-
-static void sends(memio_client *c, const char *text)
-{
-	memio_client_send_text(c, text);
-	settle();
+	bed.address = address;
+	assert_int_equal(try_given(trusted), 0);
 }
 
 static int set_up(void **state)
 {
-	(void)state;
-	memio_reset();
-	memset(&alloc, 0, sizeof alloc);
 	memset(answer, 0, sizeof answer);
-	loop = NULL;
-	in_hand = NULL;
 	question = NULL;
-	requests = 0;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	weir_loop_free(loop);
-	assert_int_equal(alloc.live_blocks, 0);
-	assert_int_equal(memio_open_fds(), 0);
-	assert_null(memio_misuse());
-	return 0;
+	return bed_setup(state);
 }
 
 /* ---- targets ------------------------------------------------------------- */
@@ -139,13 +94,13 @@ static void every_form_of_a_target_has_a_path(void **state)
 		char text[128];
 
 		snprintf(text, sizeof text, "%s HTTP/1.1\r\nHost: h\r\n\r\n", cases[i].line);
-		sends(c, text);
+		bed_sends(c, text);
 		if (strcmp(answer, cases[i].parts) != 0)
 			fail_msg("%s: %s", cases[i].line, answer);
 		if (memio_client_closed(c) != MEMIO_OPEN)
 			c = memio_client_connect(NULL);
 	}
-	assert_int_equal(requests, sizeof cases / sizeof *cases);
+	assert_int_equal(bed.requests, sizeof cases / sizeof *cases);
 }
 
 static void no_target_has_a_fragment(void **state)
@@ -159,11 +114,11 @@ static void no_target_has_a_fragment(void **state)
 		char text[128];
 
 		snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", bad[i]);
-		sends(c, text);
+		bed_sends(c, text);
 		assert_memory_equal(memio_client_received(c, NULL), "HTTP/1.1 400 ", 13);
 		memio_client_close(c);
 	}
-	assert_int_equal(requests, 0);
+	assert_int_equal(bed.requests, 0);
 }
 
 /* ---- fields -------------------------------------------------------------- */
@@ -196,11 +151,11 @@ static void fields_in_several_lines_are_found_one_by_one(void **state)
 	given(NULL, "127.0.0.1:80");
 	question = say_lines;
 	memio_client *c = memio_client_connect(NULL);
-	sends(c, HELLO "GET / HTTP/1.1\r\nAccept: 1\r\nX-A: 2\r\nHost: h\r\nACCEPT: 3\r\n"
-	               "x-a:\r\nX-B: 4\r\naccept: 5\r\n\r\n");
-	assert_int_equal(requests, 2);
+	bed_sends(c, HELLO "GET / HTTP/1.1\r\nAccept: 1\r\nX-A: 2\r\nHost: h\r\nACCEPT: 3\r\n"
+	                   "x-a:\r\nX-B: 4\r\naccept: 5\r\n\r\n");
+	assert_int_equal(bed.requests, 2);
 	assert_string_equal(answer, "1;3;5;|2;;||h;||");
-	sends(c, HELLO);
+	bed_sends(c, HELLO);
 	assert_string_equal(answer, "|||a;||");
 }
 
@@ -210,21 +165,21 @@ static void fields_are_found_later_too(void **state)
 	given(NULL, "127.0.0.1:80");
 	memio_client *c = memio_client_connect(NULL);
 	memio_client *other = memio_client_connect(NULL);
-	sends(c, "GET / HTTP/1.1\r\nX-A: 2\r\nHost: h\r\nTE: x\r\n\r\n");
-	weir_req *first = in_hand;
+	bed_sends(c, "GET / HTTP/1.1\r\nX-A: 2\r\nHost: h\r\nTE: x\r\n\r\n");
+	weir_req *first = bed.req;
 	say_lines(first);
 	assert_string_equal(answer, "|2;||h;|x;|");
-	sends(other, HELLO);
-	say_lines(in_hand);
+	bed_sends(other, HELLO);
+	say_lines(bed.req);
 	assert_string_equal(answer, "|||a;||");
 	memio_client_reset(c);
-	settle();
+	bed_settle();
 	say_lines(first);
 	assert_string_equal(answer, "|2;||h;|x;|");
 	weir_reply(first, 200, NULL, NULL, 0);
-	say_lines(in_hand);
+	say_lines(bed.req);
 	assert_string_equal(answer, "|||a;||");
-	weir_reply(in_hand, 200, NULL, NULL, 0);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
 }
 
 /* ---- proxies ------------------------------------------------------------- */
@@ -254,9 +209,9 @@ static const char *client_of(const char *peer, const char *fields)
 	assert_non_null(c);
 	snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: h\r\n%s\r\n", fields);
 	question = say_client;
-	sends(c, text);
+	bed_sends(c, text);
 	memio_client_close(c);
-	settle();
+	bed_settle();
 	return answer;
 }
 
@@ -330,11 +285,11 @@ static void a_peer_on_a_unix_socket_may_be_believed(void **state)
 	(void)state;
 	given("unix", "unix:/x");
 	assert_string_equal(client_of("unix:/c", fields), "1.2.3.4:0");
-	assert_int_equal(weir_server_listen(server, NULL, "127.0.0.1:80"), 0);
+	assert_int_equal(weir_server_listen(bed.server, NULL, "127.0.0.1:80"), 0);
 	const struct weir__addr to = addr_of("127.0.0.1:80");
 	memio_client *c =
 		memio_client_connect_from(&to, &(struct weir__addr){.kind = 1, .port = 5});
-	sends(c, "GET / HTTP/1.1\r\nHost: h\r\nForwarded: for=1.2.3.4\r\n\r\n");
+	bed_sends(c, "GET / HTTP/1.1\r\nHost: h\r\nForwarded: for=1.2.3.4\r\n\r\n");
 	assert_string_equal(answer, "0.0.0.0:5");
 }
 
@@ -356,18 +311,18 @@ static void the_client_is_known_later(void **state)
 		given(places[i][2], places[i][0]);
 		const struct weir__addr from = addr_of(places[i][1]);
 		memio_client *c = memio_client_connect_from(NULL, &from);
-		sends(c, "GET / HTTP/1.1\r\nHost: h\r\nForwarded: for=1.2.3.4\r\n\r\n");
-		say_client(in_hand);
+		bed_sends(c, "GET / HTTP/1.1\r\nHost: h\r\nForwarded: for=1.2.3.4\r\n\r\n");
+		say_client(bed.req);
 		assert_string_equal(answer, "1.2.3.4:0");
 		memio_client_reset(c);
-		settle();
-		assert_null(in_hand->stream);
-		say_client(in_hand);
+		bed_settle();
+		assert_null(bed.req->stream);
+		say_client(bed.req);
 		assert_string_equal(answer, "1.2.3.4:0");
-		assert_int_equal(weir_req_client(in_hand, answer, 9), -ENOSPC);
-		assert_int_equal(weir_reply(in_hand, 200, NULL, NULL, 0), WEIR_ECLOSED);
+		assert_int_equal(weir_req_client(bed.req, answer, 9), -ENOSPC);
+		assert_int_equal(weir_reply(bed.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
 		if (i == 0)
-			tear_down(state);
+			bed_teardown(state);
 	}
 }
 
@@ -377,29 +332,29 @@ static void who_is_not_known_is_not_believed(void **state)
 	(void)state;
 	given("127.0.0.0/8, unix", "127.0.0.1:80");
 	memio_client *c = memio_client_connect(NULL);
-	sends(c, "GET / HTTP/1.1\r\nHost: h\r\nForwarded: for=1.2.3.4\r\n\r\n");
-	weir__peer_give(&loop->peers, in_hand->stream->peer);
-	in_hand->stream->peer = 0;
-	say_client(in_hand);
+	bed_sends(c, "GET / HTTP/1.1\r\nHost: h\r\nForwarded: for=1.2.3.4\r\n\r\n");
+	weir__peer_give(&bed.loop->peers, bed.req->stream->peer);
+	bed.req->stream->peer = 0;
+	say_client(bed.req);
 	assert_memory_equal(answer, "127.0.0.1:", 10);
 	memio_client_reset(c);
-	settle();
-	say_client(in_hand);
+	bed_settle();
+	say_client(bed.req);
 	assert_memory_equal(answer, "unix:", 5);
-	weir_reply(in_hand, 200, NULL, NULL, 0);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
 }
 
 static void the_list_of_the_trusted_is_checked_and_copied(void **state)
 {
 	char list[] = "10.0.0.0/8";
-	weir_server *bad = server;
+	weir_server *bad = bed.server;
 	const weir_server_opts opts = {.request = handle, .trusted = "10.0.0.1/8"};
 
 	(void)state;
 	given(list, "127.0.0.1:80");
 	memset(list, 'x', sizeof list - 1);
 	assert_string_equal(client_of("10.0.0.1:5", "Forwarded: for=1.2.3.4\r\n"), "1.2.3.4:0");
-	assert_int_equal(weir_server_new(&bad, loop, &opts), WEIR_EINVALID);
+	assert_int_equal(weir_server_new(&bad, bed.loop, &opts), WEIR_EINVALID);
 	assert_null(bad);
 }
 
@@ -409,17 +364,17 @@ static void a_server_says_so_when_there_is_no_memory(void **state)
 
 	for (;; nth++) {
 		set_up(state);
-		alloc.fail_at = nth;
-		const int result = open_server("10.0.0.0/8, ::1", "127.0.0.1:80");
-		if (!alloc.refused)
+		bed.alloc.fail_at = nth;
+		const int result = try_given("10.0.0.0/8, ::1");
+		if (!bed.alloc.refused)
 			break;
 		assert_int_equal(result, -ENOMEM);
-		tear_down(state);
+		bed_teardown(state);
 	}
 	assert_true(nth > 5);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, bed_teardown)
 
 int main(void)
 {

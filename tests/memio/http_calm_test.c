@@ -5,28 +5,17 @@
  * whatever order that happens, nothing may be forgotten: no limit is near, so
  * what is not done soon would never be.
  */
-#include "tests/support/test.h"
+#include "tests/memio/http_bed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "http/conn.h"
-#include "tests/memio/memio.h"
 
 enum { CALMS = 1500, REQUESTS = 12, LONGEST = 30000 };
 
-static weir_loop *loop;
-static weir_server *server;
-static uint64_t dice, trying;
-
-static uint32_t roll(uint32_t sides)
-{
-	dice ^= dice << 13;
-	dice ^= dice >> 7;
-	dice ^= dice << 17;
-	return (uint32_t)(dice >> 32) % sides;
-}
+static uint64_t trying;
 
 /* ---- the application ---------------------------------------------------- */
 
@@ -52,13 +41,14 @@ static void answer(struct work *work)
 	if (work->begun)
 		assert_int_equal(weir_reply_end(req), 0);
 	else
-		assert_true(weir_reply(req, 200, NULL, text, roll(4) ? 10 : roll(9000)) >= 0);
+		assert_true(weir_reply(req, 200, NULL, text, test_roll(4) ? 10 : test_roll(9000)) >=
+		            0);
 }
 
 static void in_a_while(struct work *work, enum what next)
 {
 	work->next = next;
-	weir_timer_start(loop, &work->timer, 1 + roll(10), 0);
+	weir_timer_start(bed.loop, &work->timer, 1 + test_roll(10), 0);
 }
 
 static void read_body(struct work *work)
@@ -72,8 +62,8 @@ static void write_some(struct work *work)
 	if (!work->begun)
 		assert_true(weir_reply_begin(work->req, 200, WEIR_UNKNOWN) >= 0);
 	work->begun = true;
-	assert_true(weir_reply_write(work->req, text, roll(8000)) >= 0);
-	in_a_while(work, roll(3) ? WRITE : ANSWER);
+	assert_true(weir_reply_write(work->req, text, test_roll(8000)) >= 0);
+	in_a_while(work, test_roll(3) ? WRITE : ANSWER);
 }
 
 static void on_time(weir_timer *timer, void *arg)
@@ -102,11 +92,11 @@ static size_t on_data(weir_req *req, const char *data, size_t len, void *arg)
 	struct work *work = arg;
 
 	(void)data;
-	if (!roll(4) && !work->timer.started) {
+	if (!test_roll(4) && !work->timer.started) {
 		weir_req_hold(req, true);
 		in_a_while(work, RESUME);
 	}
-	return roll(2) ? len : roll((uint32_t)len + 1);
+	return test_roll(2) ? len : test_roll((uint32_t)len + 1);
 }
 
 static void on_end(weir_req *req, void *arg)
@@ -116,10 +106,10 @@ static void on_end(weir_req *req, void *arg)
 	(void)req;
 	assert_false(work->ended);
 	work->ended = true;
-	if (roll(2))
+	if (test_roll(2))
 		answer(work);
 	else
-		in_a_while(work, roll(2) ? ANSWER : WRITE);
+		in_a_while(work, test_roll(2) ? ANSWER : WRITE);
 }
 
 static void on_gone(weir_req *req, int why, void *arg)
@@ -138,7 +128,7 @@ static void on_request(weir_req *req, void *arg)
 	(void)arg;
 	*work = (struct work){.req = req};
 	weir_timer_init(&work->timer, on_time, work);
-	switch (roll(6)) {
+	switch (test_roll(6)) {
 	case 0:
 		answer(work);
 		break;
@@ -188,7 +178,7 @@ static size_t put_length(size_t at, const char *form, unsigned n)
 
 static size_t put_body(size_t at)
 {
-	const unsigned len = roll(3) ? roll(300) : roll(LONGEST);
+	const unsigned len = test_roll(3) ? test_roll(300) : test_roll(LONGEST);
 
 	at = put_length(at, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %u\r\n\r\n", len);
 	return put(at, text, len);
@@ -197,18 +187,18 @@ static size_t put_body(size_t at)
 static size_t put_chunks(size_t at)
 {
 	at = put_text(at, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-	for (uint32_t n = roll(5); n > 0; n--) {
-		const unsigned len = 1 + roll(roll(3) ? 300 : 6000);
+	for (uint32_t n = test_roll(5); n > 0; n--) {
+		const unsigned len = 1 + test_roll(test_roll(3) ? 300 : 6000);
 
 		at = put_length(at, "%x\r\n", len);
 		at = put_text(put(at, text, len), "\r\n");
 	}
-	return put_text(at, roll(2) ? "0\r\n\r\n" : "0\r\nA: b\r\nC: d\r\n\r\n");
+	return put_text(at, test_roll(2) ? "0\r\n\r\n" : "0\r\nA: b\r\nC: d\r\n\r\n");
 }
 
 static size_t put_request(size_t at)
 {
-	switch (roll(4)) {
+	switch (test_roll(4)) {
 	case 0:
 		return put_body(at);
 	case 1:
@@ -233,8 +223,8 @@ static int replies(const memio_client *c)
 
 static void turn(memio_client *c)
 {
-	memio_client_read(c, roll(4000));
-	assert_true(weir_loop_step(loop, 1) >= 0);
+	memio_client_read(c, test_roll(4000));
+	assert_true(weir_loop_step(bed.loop, 1) >= 0);
 }
 
 static void calm(uint64_t number)
@@ -243,32 +233,30 @@ static void calm(uint64_t number)
 	size_t len = 0;
 
 	trying = number;
-	dice = number * 0x9e3779b97f4a7c15u + 1;
-	memio_reset();
+	test_dice(number);
+	bed_setup(NULL);
 	begun = answered = logged = 0;
-	assert_int_equal(weir_loop_new(&loop, NULL), 0);
-	const bool logs = roll(2);
-	const weir_server_opts opts = {.request = on_request,
-	                               .high = roll(2) ? 0 : 2000,
+	const bool logs = test_roll(2);
+	const weir_server_opts opts = {.high = test_roll(2) ? 0 : 2000,
 	                               .log = logs ? on_log : NULL,
-	                               .max_pipelined = roll(2) ? 0 : 1 + (int32_t)roll(3)};
-	assert_int_equal(weir_server_new(&server, loop, &opts), 0);
-	assert_int_equal(weir_server_listen(server, NULL, "127.0.0.1:80"), 0);
+	                               .max_pipelined =
+	                                       test_roll(2) ? 0 : 1 + (int32_t)test_roll(3)};
+	bed_serve(on_request, &opts);
 	memio_client *c = memio_client_connect(NULL);
-	if (roll(2))
-		memio_client_window(c, 100 + roll(3000));
-	if (!roll(3))
-		memio_short_reads(100 + roll(1000));
+	if (test_roll(2))
+		memio_client_window(c, 100 + test_roll(3000));
+	if (!test_roll(3))
+		memio_short_reads(100 + test_roll(1000));
 	for (int i = 0; i < wanted; i++)
 		len = put_request(len);
 	for (size_t sent = 0; sent < len; turn(c)) {
-		size_t n = 1 + roll(roll(3) ? 2000 : 40000);
+		size_t n = 1 + test_roll(test_roll(3) ? 2000 : 40000);
 
 		n = n < len - sent ? n : len - sent;
 		memio_client_send(c, requests + sent, n);
 		sent += n;
 	}
-	const bool finishes = roll(2);
+	const bool finishes = test_roll(2);
 	if (finishes)
 		memio_client_finish(c);
 	for (int i = 0; i < 5000 && answered < wanted; i++)
@@ -282,10 +270,9 @@ static void calm(uint64_t number)
 	for (int i = 0; i < wanted; i++)
 		assert_int_equal(works[i].ended, works[i].reads);
 	/* Nothing is kept of what is over. */
-	assert_null(server->reqs);
+	assert_null(bed.server->reqs);
 	assert_int_equal(memio_client_closed(c), finishes ? MEMIO_CLOSED : MEMIO_OPEN);
-	weir_loop_free(loop);
-	assert_null(memio_misuse());
+	bed_teardown(NULL);
 	trying = 0;
 }
 

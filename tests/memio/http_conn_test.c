@@ -3,7 +3,7 @@
  * memory, so that every time limit, every stall and every refused allocation
  * comes exactly when the test says.
  */
-#include "tests/support/test.h"
+#include "tests/memio/http_bed.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,22 +12,14 @@
 
 #include "core/stream.h"
 #include "http/conn.h"
-#include "tests/memio/memio.h"
 
-#define HELLO "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-#define DATE "Date: Sun, 09 Sep 2001 01:46:40 GMT\r\n"
-#define OK_HEAD "HTTP/1.1 200 OK\r\n" DATE "Content-Type: text/plain\r\n"
+#define OK_HEAD "HTTP/1.1 200 OK\r\n" BED_DATE "Content-Type: text/plain\r\n"
 #define HELLO_REPLY OK_HEAD "Content-Length: 12\r\n\r\nHello World\n"
 
 /* ---- the application ---------------------------------------------------- */
 
-/* What the handler does with a request, and what it was told. */
+/* What the body of a request was, and how it is taken. */
 static struct app {
-	weir_handler *handler;
-	weir_req *req; /* the one in hand */
-	int requests, ends, eofs, drains, gones, why;
-	int inside;       /* callbacks running */
-	int deepest;      /* how many of them inside one another */
 	char body[70000]; /* what data was given and used */
 	size_t body_len;
 	char offered[70000]; /* what data was given last */
@@ -38,59 +30,13 @@ static struct app {
 	weir_timer timer;
 } app;
 
-static struct test_alloc alloc;
-static weir_loop *loop;
-static weir_server *server;
-
-static void enter(void)
-{
-	if (++app.inside > app.deepest)
-		app.deepest = app.inside;
-}
-
-static void leave(void)
-{
-	app.inside--;
-}
-
-static void handle(weir_req *req, void *arg)
-{
-	assert_ptr_equal(arg, &app);
-	enter();
-	app.requests++;
-	app.handler(req, arg);
-	leave();
-}
-
-static void say_hello(weir_req *req, void *arg)
-{
-	(void)arg;
-	weir_reply(req, 200, "text/plain", "Hello World\n", 12);
-}
-
-/* Says what it was asked for. */
-static void say_target(weir_req *req, void *arg)
-{
-	weir_str target = weir_req_target(req);
-
-	(void)arg;
-	weir_reply(req, 200, NULL, target.data, target.len);
-}
-
-/* Keeps it for later. */
-static void keep(weir_req *req, void *arg)
-{
-	(void)arg;
-	app.req = req;
-}
-
 static size_t on_data(weir_req *req, const char *data, size_t len, void *arg)
 {
 	size_t used = len < app.most ? len : app.most;
 
 	(void)req;
-	(void)arg;
-	enter();
+	assert_ptr_equal(arg, &bed);
+	bed_enter();
 	app.offers++;
 	assert_true(len <= sizeof app.offered);
 	memcpy(app.offered, data, len);
@@ -98,72 +44,21 @@ static size_t on_data(weir_req *req, const char *data, size_t len, void *arg)
 	if (app.body_len + used <= sizeof app.body)
 		memcpy(app.body + app.body_len, data, used);
 	app.body_len += used;
-	leave();
+	bed_leave();
 	return used;
 }
 
-static void on_end(weir_req *req, void *arg)
-{
-	(void)req;
-	(void)arg;
-	enter();
-	app.ends++;
-	leave();
-}
-
-static void on_drain(weir_req *req, void *arg)
-{
-	(void)req;
-	(void)arg;
-	enter();
-	app.drains++;
-	leave();
-}
-
-static void on_eof(weir_req *req, void *arg)
-{
-	(void)req;
-	(void)arg;
-	enter();
-	app.eofs++;
-	leave();
-}
-
-static void on_gone(weir_req *req, int why, void *arg)
-{
-	(void)req;
-	(void)arg;
-	enter();
-	app.gones++;
-	app.why = why;
-	leave();
-}
-
-static const weir_req_ops watch = {on_data, on_end, on_drain, on_eof, on_gone};
-static const weir_req_ops watch_but_data = {NULL, on_end, on_drain, on_eof, on_gone};
+static const weir_req_ops watch = {on_data, bed_on_end, bed_on_drain, bed_on_eof, bed_on_gone};
 
 /* Keeps it, and takes the body as it comes. */
 static void keep_and_read(weir_req *req, void *arg)
 {
-	app.req = req;
+	bed.req = req;
 	weir_req_on(req, &watch, arg);
-}
-
-static void keep_and_watch(weir_req *req, void *arg)
-{
-	app.req = req;
-	weir_req_on(req, &watch_but_data, arg);
 }
 
 static void end_reply(weir_req *req, void *arg)
 {
-	(void)arg;
-	weir_reply_end(req);
-}
-
-static void end_reply_gone(weir_req *req, int why, void *arg)
-{
-	(void)why;
 	(void)arg;
 	weir_reply_end(req);
 }
@@ -187,7 +82,7 @@ static void echo_drain(weir_req *req, void *arg)
 }
 
 static const weir_req_ops echo_ops = {
-	.data = echo_data, .end = end_reply, .drain = echo_drain, .gone = end_reply_gone};
+	.data = echo_data, .end = end_reply, .drain = echo_drain, .gone = bed_on_gone_end};
 
 static void echo(weir_req *req, void *arg)
 {
@@ -198,12 +93,12 @@ static void echo(weir_req *req, void *arg)
 
 static void reply_in_a_second(weir_timer *timer, void *arg)
 {
-	int before = app.requests;
+	int before = bed.requests;
 
 	(void)timer;
 	weir_reply(arg, 200, NULL, "late", 4);
 	/* The next request waits for the loop. */
-	assert_int_equal(app.requests, before);
+	assert_int_equal(bed.requests, before);
 }
 
 static void answer_later(weir_req *req, void *arg)
@@ -222,113 +117,11 @@ static bool expect(weir_req *req, void *arg)
 	return app.expects;
 }
 
-static int open_server(weir_handler *handler, const weir_server_opts *more)
-{
-	const weir_loop_opts loop_opts = {.alloc = test_alloc_fn, .alloc_arg = &alloc};
-	weir_server_opts opts = more ? *more : (weir_server_opts){0};
-	int result = weir_loop_new(&loop, &loop_opts);
-
-	app.handler = handler;
-	opts.request = handle;
-	opts.arg = &app;
-	if (result == 0)
-		result = weir_server_new(&server, loop, &opts);
-	if (result == 0)
-		result = weir_server_listen(server, NULL, "127.0.0.1:80");
-	return result;
-}
-
-static void given(weir_handler *handler, const weir_server_opts *more)
-{
-	assert_int_equal(open_server(handler, more), 0);
-}
-
-/* Turns without waiting, until everything that can happen now has. */
-static void settle(void)
-{
-	for (int i = 0; i < 12; i++)
-		assert_true(weir_loop_step(loop, 0) >= 0);
-}
-
-static void pass(int64_t ms)
-{
-	int64_t until = memio_now() + ms;
-
-	settle();
-	while (memio_now() < until) {
-		int result = weir_loop_step(loop, until - memio_now());
-
-		assert_true(result >= 0);
-		/* Nothing holds the loop: it does not wait either. */
-		if (result == 0)
-			memio_pass(until - memio_now());
-	}
-	settle();
-}
-
-static memio_client *connected(void)
-{
-	memio_client *c = memio_client_connect(NULL);
-
-	assert_non_null(c);
-	settle();
-	return c;
-}
-
-static void sends(memio_client *c, const char *text)
-{
-	memio_client_send_text(c, text);
-	settle();
-}
-
-static const char *received(memio_client *c)
-{
-	return memio_client_received(c, NULL);
-}
-
-static size_t count(const char *text, const char *what)
-{
-	size_t n = 0;
-
-	while ((text = strstr(text, what)) != NULL) {
-		text += strlen(what);
-		n++;
-	}
-	return n;
-}
-
-static void assert_status(memio_client *c, int status)
-{
-	char line[32];
-
-	snprintf(line, sizeof line, "HTTP/1.1 %d ", status);
-	if (strncmp(received(c), line, strlen(line)) != 0)
-		fail_msg("not %d but: %s", status, received(c));
-}
-
 static int set_up(void **state)
 {
-	(void)state;
-	memio_reset();
 	memset(&app, 0, sizeof app);
-	memset(&alloc, 0, sizeof alloc);
 	app.most = SIZE_MAX;
-	loop = NULL;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	weir_loop_free(loop);
-	assert_int_equal(app.inside, 0);
-	/* No function that the application calls calls it back. */
-	assert_true(app.deepest <= 1);
-	assert_int_equal(alloc.live_blocks, 0);
-	assert_int_equal(alloc.live_octets, 0);
-	assert_int_equal(memio_open_fds(), 0);
-	assert_null(memio_misuse());
-	return 0;
+	return bed_setup(state);
 }
 
 /* ---- one request -------------------------------------------------------- */
@@ -336,16 +129,15 @@ static int tear_down(void **state)
 static void one_read_and_one_write_for_a_request(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
-	assert_string_equal(received(c), HELLO_REPLY);
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent(HELLO);
+	assert_string_equal(bed_received(c), HELLO_REPLY);
 
 	memio_client_forget(c);
 	memio_client_send_text(c, HELLO);
 	memio_count_again();
-	settle();
-	assert_string_equal(received(c), HELLO_REPLY);
+	bed_settle();
+	assert_string_equal(bed_received(c), HELLO_REPLY);
 	assert_int_equal(memio_count(MEMIO_READ), 1);
 	assert_int_equal(memio_count(MEMIO_WRITE), 1);
 	assert_int_equal(memio_count(MEMIO_POLLER_SET), 0);
@@ -354,37 +146,36 @@ static void one_read_and_one_write_for_a_request(void **state)
 static void no_allocation_for_a_request_on_a_warm_loop(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
-	alloc.calls = 0;
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent(HELLO);
+	bed.alloc.calls = 0;
 	for (int i = 0; i < 100; i++)
-		sends(c, HELLO);
-	assert_int_equal(alloc.calls, 0);
-	assert_int_equal(app.requests, 101);
+		bed_sends(c, HELLO);
+	assert_int_equal(bed.alloc.calls, 0);
+	assert_int_equal(bed.requests, 101);
 }
 
 static void one_allocation_for_a_connection(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
+	bed_serve(bed_hello, NULL);
 	for (int i = 0; i < 8; i++)
-		sends(connected(), HELLO);
-	const size_t octets = alloc.live_octets, blocks = alloc.live_blocks;
-	sends(connected(), HELLO);
+		bed_sends(bed_client(), HELLO);
+	const size_t octets = bed.alloc.live_octets, blocks = bed.alloc.live_blocks;
+	bed_sends(bed_client(), HELLO);
 	/* The block that waits for the next accept became this one's. */
-	assert_int_equal(alloc.live_blocks, blocks + 1);
-	assert_int_equal(alloc.live_octets, octets + sizeof(weir_stream));
+	assert_int_equal(bed.alloc.live_blocks, blocks + 1);
+	assert_int_equal(bed.alloc.live_octets, octets + sizeof(weir_stream));
 }
 
 static void the_date_is_remade_when_the_second_changes(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	pass(2000);
-	sends(c, HELLO);
-	assert_non_null(strstr(received(c), "Date: Sun, 09 Sep 2001 01:46:42 GMT\r\n"));
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_client();
+	bed_pass(2000);
+	bed_sends(c, HELLO);
+	bed_assert_has(c, "Date: Sun, 09 Sep 2001 01:46:42 GMT\r\n");
 }
 
 static void dates_of_all_kinds_of_years(void **state)
@@ -416,27 +207,24 @@ static void dates_of_all_kinds_of_years(void **state)
 static void the_client_decides_how_long_the_connection_lives(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-	assert_string_equal(received(c), OK_HEAD "Content-Length: 12\r\n"
-	                                         "Connection: keep-alive\r\n"
-	                                         "Keep-Alive: timeout=75\r\n\r\nHello World\n");
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	assert_string_equal(bed_received(c), OK_HEAD "Content-Length: 12\r\n"
+	                                             "Connection: keep-alive\r\n"
+	                                             "Keep-Alive: timeout=75\r\n\r\nHello World\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 
 	memio_client_forget(c);
-	sends(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-	assert_string_equal(received(c), OK_HEAD "Content-Length: 12\r\n"
-	                                         "Connection: close\r\n\r\nHello World\n");
+	bed_sends(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	assert_string_equal(bed_received(c), OK_HEAD "Content-Length: 12\r\n"
+	                                             "Connection: close\r\n\r\nHello World\n");
 	/* Our end is sent first: octets on their way do not turn it into a reset. */
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	sends(c, HELLO);
+	bed_sends(c, HELLO);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	assert_int_equal(app.requests, 2);
-	memio_client_finish(c);
-	settle();
-	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
-	assert_int_equal(weir_server_connections(server), 0);
+	assert_int_equal(bed.requests, 2);
+	bed_finishes(c);
+	assert_int_equal(weir_server_connections(bed.server), 0);
 }
 
 static void say_status(weir_req *req, void *arg)
@@ -448,21 +236,21 @@ static void say_status(weir_req *req, void *arg)
 static void some_replies_have_no_body(void **state)
 {
 	(void)state;
-	given(say_status, NULL);
-	memio_client *c = connected();
-	sends(c, "HEAD /200 HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_string_equal(received(c), "HTTP/1.1 200 OK\r\n" DATE "Content-Length: 4\r\n\r\n");
+	bed_serve(say_status, NULL);
+	memio_client *c = bed_sent("HEAD /200 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_string_equal(bed_received(c),
+	                    "HTTP/1.1 200 OK\r\n" BED_DATE "Content-Length: 4\r\n\r\n");
 	memio_client_forget(c);
-	sends(c, "GET /204 HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_string_equal(received(c), "HTTP/1.1 204 No Content\r\n" DATE "\r\n");
+	bed_sends(c, "GET /204 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_string_equal(bed_received(c), "HTTP/1.1 204 No Content\r\n" BED_DATE "\r\n");
 	memio_client_forget(c);
-	sends(c, "GET /304 HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_string_equal(received(c),
-	                    "HTTP/1.1 304 Not Modified\r\n" DATE "Content-Length: 4\r\n\r\n");
+	bed_sends(c, "GET /304 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_string_equal(bed_received(c),
+	                    "HTTP/1.1 304 Not Modified\r\n" BED_DATE "Content-Length: 4\r\n\r\n");
 	memio_client_forget(c);
-	sends(c, "GET /404 HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_string_equal(received(c),
-	                    "HTTP/1.1 404 Not Found\r\n" DATE "Content-Length: 4\r\n\r\ntext");
+	bed_sends(c, "GET /404 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_string_equal(bed_received(c),
+	                    "HTTP/1.1 404 Not Found\r\n" BED_DATE "Content-Length: 4\r\n\r\ntext");
 }
 
 static void ask_everything(weir_req *req, void *arg)
@@ -489,21 +277,21 @@ static void ask_everything(weir_req *req, void *arg)
 	assert_int_equal(weir_req_nth(req, 4, &name, &value), 0);
 	assert_true(weir_req_peer(req, peer, sizeof peer) > 0);
 	assert_memory_equal(peer, "127.0.0.1:", 10);
-	assert_ptr_equal(weir_req_loop(req), loop);
-	assert_ptr_equal(weir_req_server(req), server);
+	assert_ptr_equal(weir_req_loop(req), bed.loop);
+	assert_ptr_equal(weir_req_server(req), bed.server);
 }
 
 static void ask_and_keep(weir_req *req, void *arg)
 {
 	ask_everything(req, arg);
-	keep_and_watch(req, arg);
+	bed_watch(req, arg);
 }
 
 static void what_a_request_says(void **state)
 {
 	(void)state;
-	given(ask_and_keep, NULL);
-	memio_client *c = connected();
+	bed_serve(ask_and_keep, NULL);
+	memio_client *c = bed_client();
 	/* Leading empty lines belong to the head, too. */
 	const char *text = "\r\nPOST http://h/p/q?x=1? HTTP/1.1\r\nHost: h\r\nX-A: 1\r\n"
 			   "x-a: 2\r\nContent-Length: 3\r\n\r\nabc";
@@ -511,18 +299,18 @@ static void what_a_request_says(void **state)
 	/* The answers stay the same when the head came in pieces, */
 	for (size_t i = 0; text[i]; i++) {
 		memio_client_send(c, text + i, 1);
-		settle();
+		bed_settle();
 	}
-	assert_int_equal(app.requests, 1);
+	assert_int_equal(bed.requests, 1);
 	/* later, */
-	ask_everything(app.req, NULL);
+	ask_everything(bed.req, NULL);
 	/* and when the peer has left. */
 	memio_client_reset(c);
-	settle();
-	assert_int_equal(app.gones, 1);
-	assert_int_equal(app.why, -ECONNRESET);
-	ask_everything(app.req, NULL);
-	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
+	bed_settle();
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(bed.why, -ECONNRESET);
+	ask_everything(bed.req, NULL);
+	assert_int_equal(weir_reply(bed.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
 }
 
 /* ---- heads that come slowly --------------------------------------------- */
@@ -530,46 +318,46 @@ static void what_a_request_says(void **state)
 static void silence_is_not_answered(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	pass(9900);
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_client();
+	bed_pass(9900);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	pass(200);
+	bed_pass(200);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
-	assert_string_equal(received(c), "");
+	assert_string_equal(bed_received(c), "");
 }
 
 static void a_head_has_one_deadline_from_accept(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_client();
 	memio_client_send_text(c, "GET / HTTP/1.1\r\nX: ");
 	for (int i = 0; i < 99; i++) {
-		pass(100);
-		sends(c, "a");
+		bed_pass(100);
+		bed_sends(c, "a");
 	}
-	assert_string_equal(received(c), "");
-	pass(200);
-	assert_string_equal(received(c), "HTTP/1.1 408 Request Timeout\r\n"
-	                                 "Date: Sun, 09 Sep 2001 01:46:50 GMT\r\n"
-	                                 "Content-Type: text/plain\r\nContent-Length: 16\r\n"
-	                                 "Connection: close\r\n\r\nRequest Timeout\n");
+	assert_string_equal(bed_received(c), "");
+	bed_pass(200);
+	assert_string_equal(bed_received(c), "HTTP/1.1 408 Request Timeout\r\n"
+	                                     "Date: Sun, 09 Sep 2001 01:46:50 GMT\r\n"
+	                                     "Content-Type: text/plain\r\nContent-Length: 16\r\n"
+	                                     "Connection: close\r\n\r\nRequest Timeout\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	assert_int_equal(app.requests, 0);
+	assert_int_equal(bed.requests, 0);
 }
 
 static void also_when_its_first_octet_is_late(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	pass(5000);
-	sends(c, "GET / HTTP/1.1\r\n");
-	pass(4900);
-	assert_string_equal(received(c), "");
-	pass(200);
-	assert_status(c, 408);
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_client();
+	bed_pass(5000);
+	bed_sends(c, "GET / HTTP/1.1\r\n");
+	bed_pass(4900);
+	assert_string_equal(bed_received(c), "");
+	bed_pass(200);
+	bed_assert_status(c, 408);
 }
 
 static void who_found_no_buffer_is_not_late(void **state)
@@ -577,54 +365,51 @@ static void who_found_no_buffer_is_not_late(void **state)
 	char field[9000] = "X: ";
 
 	(void)state;
-	given(say_hello, NULL);
+	bed_serve(bed_hello, NULL);
 	memset(field + 3, 'a', sizeof field - 4);
-	memio_client *fresh = connected();
-	memio_client *half = connected();
-	sends(half, "GET / HTTP/1.1\r\nHost: a\r\n");
+	memio_client *fresh = bed_client();
+	memio_client *half = bed_sent("GET / HTTP/1.1\r\nHost: a\r\n");
 	/* The first octets need a chunk; a head of more than 8 KiB is kept in one. */
-	int32_t max = loop->chunks.max;
-	loop->chunks.max = loop->chunks.nused;
-	sends(fresh, HELLO);
-	sends(half, field);
-	sends(half, "\r\n\r\n");
-	pass(30000);
-	assert_string_equal(received(fresh), "");
-	assert_string_equal(received(half), "");
-	loop->chunks.max = max;
-	pass(200);
-	assert_status(fresh, 200);
-	assert_status(half, 200);
+	int32_t max = bed.loop->chunks.max;
+	bed.loop->chunks.max = bed.loop->chunks.nused;
+	bed_sends(fresh, HELLO);
+	bed_sends(half, field);
+	bed_sends(half, "\r\n\r\n");
+	bed_pass(30000);
+	assert_string_equal(bed_received(fresh), "");
+	assert_string_equal(bed_received(half), "");
+	bed.loop->chunks.max = max;
+	bed_pass(200);
+	bed_assert_status(fresh, 200);
+	bed_assert_status(half, 200);
 }
 
 static void a_kept_connection_may_be_idle_longer(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent(HELLO);
 	memio_client_forget(c);
-	pass(74900);
+	bed_pass(74900);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	pass(300);
+	bed_pass(300);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
-	assert_string_equal(received(c), "");
+	assert_string_equal(bed_received(c), "");
 }
 
 static void a_kept_connections_head_counts_from_its_first_octet(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent(HELLO);
 	memio_client_forget(c);
-	pass(60000);
-	sends(c, "G");
-	pass(9900);
-	assert_string_equal(received(c), "");
-	sends(c, "E");
-	pass(200);
-	assert_status(c, 408);
+	bed_pass(60000);
+	bed_sends(c, "G");
+	bed_pass(9900);
+	assert_string_equal(bed_received(c), "");
+	bed_sends(c, "E");
+	bed_pass(200);
+	bed_assert_status(c, 408);
 }
 
 static void many_slow_heads_cost_what_they_sent(void **state)
@@ -632,14 +417,15 @@ static void many_slow_heads_cost_what_they_sent(void **state)
 	const weir_server_opts opts = {.head_ms = 1000000};
 
 	(void)state;
-	given(say_hello, &opts);
+	bed_serve(bed_hello, &opts);
 	/* What one connection uses for a moment, and all share, is not counted. */
-	memio_client_close(connected());
-	sends(connected(), HELLO);
-	const size_t before = alloc.live_octets;
+	memio_client_close(bed_client());
+	bed_sends(bed_client(), HELLO);
+	const size_t before = bed.alloc.live_octets;
 	for (int i = 0; i < 100; i++)
-		sends(connected(), "GET / HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\nUser-");
-	const size_t each = (alloc.live_octets - before) / 100;
+		bed_sends(bed_client(),
+		          "GET / HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\nUser-");
+	const size_t each = (bed.alloc.live_octets - before) / 100;
 	/* stream, exchange, flow, the octets in 128, and the fields */
 	assert_in_range(each, 0,
 	                sizeof(weir_stream) + sizeof(struct weir_req) + sizeof(struct weir__flow) +
@@ -651,24 +437,22 @@ static void many_fields_octet_by_octet(void **state)
 	static const char field[] = "Name: value\r\n";
 
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, "GET / HTTP/1.1\r\nHost: a\r\n");
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent("GET / HTTP/1.1\r\nHost: a\r\n");
 	for (size_t i = 0; i < 99 * (sizeof field - 1); i++) {
 		memio_client_send(c, field + i % (sizeof field - 1), 1);
-		weir_loop_step(loop, 0);
+		weir_loop_step(bed.loop, 0);
 	}
-	sends(c, "\r\n");
-	assert_string_equal(received(c), HELLO_REPLY);
+	bed_sends(c, "\r\n");
+	assert_string_equal(bed_received(c), HELLO_REPLY);
 
-	c = connected();
-	sends(c, "GET / HTTP/1.1\r\nHost: a\r\n");
+	c = bed_sent("GET / HTTP/1.1\r\nHost: a\r\n");
 	for (size_t i = 0; i < 100 * (sizeof field - 1); i++) {
 		memio_client_send(c, field + i % (sizeof field - 1), 1);
-		weir_loop_step(loop, 0);
+		weir_loop_step(bed.loop, 0);
 	}
-	settle();
-	assert_status(c, 431);
+	bed_settle();
+	bed_assert_status(c, 431);
 }
 
 static void a_hundred_fields_in_two_reads(void **state)
@@ -683,17 +467,17 @@ static void a_hundred_fields_in_two_reads(void **state)
 	}
 	memcpy(head + len, "\r\n", 2);
 	len += 2;
-	given(say_hello, NULL);
+	bed_serve(bed_hello, NULL);
 	for (size_t cut = 1; cut < len; cut++) {
-		memio_client *c = connected();
+		memio_client *c = bed_client();
 
 		memio_client_send(c, head, cut);
-		settle();
+		bed_settle();
 		memio_client_send(c, head + cut, len - cut);
-		settle();
-		assert_string_equal(received(c), HELLO_REPLY);
+		bed_settle();
+		assert_string_equal(bed_received(c), HELLO_REPLY);
 		memio_client_close(c);
-		settle();
+		bed_settle();
 	}
 }
 
@@ -706,30 +490,30 @@ static void what_came_in_one_read_is_answered_in_one_write(void **state)
 	(void)state;
 	for (int i = 0; i < 16; i++)
 		strcat(requests, HELLO);
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, requests);
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent(requests);
 	memio_client_forget(c);
 	memio_client_send_text(c, requests);
 	memio_count_again();
-	alloc.calls = 0;
-	settle();
-	assert_int_equal(app.requests, 32);
-	assert_int_equal(count(received(c), "Hello World\n"), 16);
+	bed.alloc.calls = 0;
+	bed_settle();
+	assert_int_equal(bed.requests, 32);
+	assert_int_equal(bed_count(c, "Hello World\n"), 16);
 	assert_int_equal(memio_count(MEMIO_READ), 1);
 	assert_int_equal(memio_count(MEMIO_WRITE), 1);
-	assert_int_equal(alloc.calls, 0);
+	assert_int_equal(bed.alloc.calls, 0);
 }
 
 static void replies_come_in_order(void **state)
 {
 	(void)state;
-	given(say_target, NULL);
-	memio_client *c = connected();
-	sends(c, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
-	         "POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbodyGET /4 HTTP/1.1\r\n"
-	         "Host: a\r\n\r\nGET /5 HTTP/1.0\r\n\r\nGET /6 HTTP/1.0\r\n\r\n");
-	const char *at = received(c);
+	bed_serve(bed_target, NULL);
+	memio_client *c = bed_client();
+	bed_sends(c,
+	          "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
+	          "POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbodyGET /4 HTTP/1.1\r\n"
+	          "Host: a\r\n\r\nGET /5 HTTP/1.0\r\n\r\nGET /6 HTTP/1.0\r\n\r\n");
+	const char *at = bed_received(c);
 	for (int i = 1; i <= 5; i++) {
 		char what[] = "\r\n\r\n/0";
 
@@ -739,43 +523,41 @@ static void replies_come_in_order(void **state)
 	}
 	/* Nothing is answered behind a request that ends the connection. */
 	assert_null(strstr(at, "/6"));
-	assert_int_equal(app.requests, 5);
+	assert_int_equal(bed.requests, 5);
 	/* There were octets behind it: our end is sent first, and theirs awaited. */
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	pass(2100);
+	bed_pass(2100);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
 
 static void the_next_request_waits_for_an_asynchronous_reply(void **state)
 {
 	(void)state;
-	given(answer_later, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO HELLO HELLO);
-	assert_int_equal(app.requests, 1);
-	pass(1000);
-	assert_int_equal(app.requests, 2);
-	assert_int_equal(count(received(c), "late"), 1);
-	pass(1100);
-	pass(1100);
-	assert_int_equal(app.requests, 3);
-	assert_int_equal(count(received(c), "late"), 3);
+	bed_serve(answer_later, NULL);
+	memio_client *c = bed_sent(HELLO HELLO HELLO);
+	assert_int_equal(bed.requests, 1);
+	bed_pass(1000);
+	assert_int_equal(bed.requests, 2);
+	assert_int_equal(bed_count(c, "late"), 1);
+	bed_pass(1100);
+	bed_pass(1100);
+	assert_int_equal(bed.requests, 3);
+	assert_int_equal(bed_count(c, "late"), 3);
 }
 
 static void an_error_comes_after_the_replies_before_it(void **state)
 {
 	(void)state;
-	given(answer_later, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO "GET / HTTP/1.1\r\n\r\n" HELLO);
-	assert_string_equal(received(c), "");
-	pass(1100);
-	assert_status(c, 200);
-	assert_non_null(strstr(received(c), "lateHTTP/1.1 400 Bad Request\r\n"));
+	bed_serve(answer_later, NULL);
+	memio_client *c = bed_sent(HELLO "GET / HTTP/1.1\r\n\r\n" HELLO);
+	assert_string_equal(bed_received(c), "");
+	bed_pass(1100);
+	bed_assert_status(c, 200);
+	bed_assert_has(c, "lateHTTP/1.1 400 Bad Request\r\n");
 	/* No later octet is a request. */
-	sends(c, HELLO);
-	assert_int_equal(app.requests, 1);
-	assert_int_equal(count(received(c), "HTTP/1.1 "), 2);
+	bed_sends(c, HELLO);
+	assert_int_equal(bed.requests, 1);
+	assert_int_equal(bed_count(c, "HTTP/1.1 "), 2);
 }
 
 static void reading_ahead_is_bounded(void **state)
@@ -783,17 +565,16 @@ static void reading_ahead_is_bounded(void **state)
 	static char much[200000];
 
 	(void)state;
-	given(keep, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_sent(HELLO);
 	memset(much, '\r', sizeof much);
 	memio_client_send(c, much, sizeof much);
-	settle();
+	bed_settle();
 	assert_true(memio_client_unread(c) >= sizeof much - 4 * WEIR__CHUNK);
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	settle();
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_settle();
 	/* It was read on from there: what came was no request. */
-	assert_non_null(strstr(received(c), "400 Bad Request"));
+	bed_assert_has(c, "400 Bad Request");
 }
 
 static void requests_wait_while_replies_are_not_taken(void **state)
@@ -801,20 +582,20 @@ static void requests_wait_while_replies_are_not_taken(void **state)
 	const weir_server_opts opts = {.low = 512, .high = 1024, .write_ms = 60000};
 
 	(void)state;
-	given(say_hello, &opts);
-	memio_client *c = connected();
+	bed_serve(bed_hello, &opts);
+	memio_client *c = bed_client();
 	memio_client_window(c, 200);
 	for (int i = 0; i < 100; i++)
 		memio_client_send_text(c, HELLO);
-	settle();
+	bed_settle();
 	/* 200 octets are in the window, and as many replies queued as pass 1024. */
-	assert_in_range(app.requests, 5, 20);
+	assert_in_range(bed.requests, 5, 20);
 	for (int i = 0; i < 1000; i++) {
 		memio_client_read(c, 200);
-		settle();
+		bed_settle();
 	}
-	assert_int_equal(app.requests, 100);
-	assert_int_equal(count(received(c), "Hello World\n"), 100);
+	assert_int_equal(bed.requests, 100);
+	assert_int_equal(bed_count(c, "Hello World\n"), 100);
 }
 
 static void a_slow_reader_counts_by_what_it_takes(void **state)
@@ -822,20 +603,20 @@ static void a_slow_reader_counts_by_what_it_takes(void **state)
 	const weir_server_opts opts = {.write_ms = 1000};
 
 	(void)state;
-	given(say_hello, &opts);
-	memio_client *c = connected();
+	bed_serve(bed_hello, &opts);
+	memio_client *c = bed_client();
 	memio_client_window(c, 2000);
 	memio_client_told(c, 1500);
 	for (int i = 0; i < 100; i++)
 		memio_client_send_text(c, HELLO);
 	/* As fast as it must be; but the kernel does not tell for a long time. */
 	for (int second = 0; second < 10; second++) {
-		pass(500);
+		bed_pass(500);
 		memio_client_read(c, 100);
-		pass(500);
+		bed_pass(500);
 		assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 	}
-	pass(2000);
+	bed_pass(2000);
 	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
 }
 
@@ -844,62 +625,60 @@ static void a_slow_reader_counts_by_what_it_takes(void **state)
 static void a_body_arrives_as_it_comes(void **state)
 {
 	(void)state;
-	given(keep_and_read, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+	bed_serve(keep_and_read, NULL);
+	memio_client *c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
 	assert_int_equal(app.body_len, 3);
-	assert_int_equal(app.ends, 0);
-	sends(c, "defghij" HELLO);
+	assert_int_equal(bed.ends, 0);
+	bed_sends(c, "defghij" HELLO);
 	assert_memory_equal(app.body, "abcdefghij", 10);
 	assert_int_equal(app.body_len, 10);
-	assert_int_equal(app.ends, 1);
-	assert_int_equal(app.requests, 1);
-	weir_reply(app.req, 200, NULL, "x", 1);
-	settle();
-	assert_int_equal(app.requests, 2);
+	assert_int_equal(bed.ends, 1);
+	assert_int_equal(bed.requests, 1);
+	weir_reply(bed.req, 200, NULL, "x", 1);
+	bed_settle();
+	assert_int_equal(bed.requests, 2);
 	/* There is no body: its end is told all the same. */
-	assert_int_equal(app.ends, 2);
-	weir_reply(app.req, 200, NULL, "x", 1);
+	assert_int_equal(bed.ends, 2);
+	weir_reply(bed.req, 200, NULL, "x", 1);
 }
 
 static void chunks_are_put_together(void **state)
 {
 	(void)state;
-	given(keep_and_read, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	bed_serve(keep_and_read, NULL);
+	bed_sent("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 	         "3\r\nabc\r\n4;x=y\r\ndefg\r\n1\r\nh\r\n0\r\nX: y\r\n\r\n");
-	assert_int_equal(weir_req_length(app.req), -1);
+	assert_int_equal(weir_req_length(bed.req), -1);
 	assert_int_equal(app.offers, 1);
 	assert_int_equal(app.body_len, 8);
 	assert_memory_equal(app.body, "abcdefgh", 8);
-	assert_int_equal(app.ends, 1);
+	assert_int_equal(bed.ends, 1);
 	/* Trailers are no fields of the head. */
-	assert_null(weir_req_field(app.req, "x").data);
-	assert_non_null(weir_req_field(app.req, "host").data);
-	weir_reply(app.req, 200, NULL, NULL, 0);
+	assert_null(weir_req_field(bed.req, "x").data);
+	assert_non_null(weir_req_field(bed.req, "host").data);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
 }
 
 static void what_is_left_is_not_offered_again_for_framing_alone(void **state)
 {
 	(void)state;
-	given(keep_and_read, NULL);
+	bed_serve(keep_and_read, NULL);
 	app.most = 0;
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello");
+	memio_client *c = bed_sent(
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello");
 	assert_int_equal(app.offers, 1);
-	sends(c, "\r\n1;a=b");
+	bed_sends(c, "\r\n1;a=b");
 	assert_int_equal(app.offers, 1);
-	sends(c, "\r\n!");
+	bed_sends(c, "\r\n!");
 	assert_int_equal(app.offers, 2);
 	assert_int_equal(app.offered_len, 6);
-	sends(c, "\r\n0\r\nA: b\r\n");
+	bed_sends(c, "\r\n0\r\nA: b\r\n");
 	assert_int_equal(app.offers, 2);
 	/* Once more, since this is the end of it. */
-	sends(c, "\r\n");
+	bed_sends(c, "\r\n");
 	assert_int_equal(app.offers, 3);
 	assert_memory_equal(app.offered, "hello!", 6);
-	weir_reply_end(app.req);
+	weir_reply_end(bed.req);
 }
 
 static void what_is_left_is_offered_again_in_one_piece(void **state)
@@ -910,36 +689,36 @@ static void what_is_left_is_offered_again_in_one_piece(void **state)
 	};
 
 	(void)state;
-	given(keep_and_read, NULL);
+	bed_serve(keep_and_read, NULL);
 	for (int i = 0; i < 2; i++) {
 		char head[128];
 
-		app.offers = app.ends = 0;
+		app.offers = bed.ends = 0;
 		app.body_len = 0;
 		app.most = 4;
-		memio_client *c = connected();
+		memio_client *c = bed_client();
 		snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n",
 		         framings[i][0]);
-		sends(c, head);
-		sends(c, framings[i][1]);
+		bed_sends(c, head);
+		bed_sends(c, framings[i][1]);
 		/* Never by itself. */
 		assert_int_equal(app.offers, 1);
 		assert_int_equal(app.offered_len, 6);
 		app.most = 2;
-		sends(c, framings[i][2]);
+		bed_sends(c, framings[i][2]);
 		/* With more octets, and once more before the end. */
 		assert_int_equal(app.offers, 3);
 		assert_int_equal(app.offered_len, 3);
 		assert_memory_equal(app.offered, "ghi", 3);
 		assert_memory_equal(app.body, "abcdefgh", 8);
-		assert_int_equal(app.ends, 1);
-		weir_reply(app.req, 200, NULL, NULL, 0);
+		assert_int_equal(bed.ends, 1);
+		weir_reply(bed.req, 200, NULL, NULL, 0);
 		/* What was never taken is not taken for a request. */
-		sends(c, HELLO);
-		assert_int_equal(app.requests, 2 * i + 2);
-		weir_reply(app.req, 200, NULL, NULL, 0);
+		bed_sends(c, HELLO);
+		assert_int_equal(bed.requests, 2 * i + 2);
+		weir_reply(bed.req, 200, NULL, NULL, 0);
 		memio_client_close(c);
-		settle();
+		bed_settle();
 	}
 }
 
@@ -948,56 +727,55 @@ static void a_held_body_waits(void **state)
 	static char piece[100000];
 
 	(void)state;
-	given(keep_and_read, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100003\r\n\r\nabc");
-	weir_req_hold(app.req, true);
+	bed_serve(keep_and_read, NULL);
+	memio_client *c =
+		bed_sent("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100003\r\n\r\nabc");
+	weir_req_hold(bed.req, true);
 	memio_client_send(c, piece, sizeof piece);
 	/* Much longer than any limit: it is not the client who is slow. */
-	pass(100000);
+	bed_pass(100000);
 	assert_int_equal(app.body_len, 3);
 	assert_true(memio_client_unread(c) >= sizeof piece - WEIR__CHUNK);
-	weir_req_hold(app.req, false);
+	weir_req_hold(bed.req, false);
 	assert_int_equal(app.body_len, 3);
-	settle();
+	bed_settle();
 	assert_int_equal(app.body_len, 100003);
-	assert_int_equal(app.ends, 1);
-	weir_reply(app.req, 200, NULL, NULL, 0);
+	assert_int_equal(bed.ends, 1);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
 }
 
 static void a_body_may_be_asked_for_later(void **state)
 {
 	(void)state;
-	given(keep, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
-	pass(50000);
-	weir_req_on(app.req, &watch, &app);
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+	bed_pass(50000);
+	weir_req_on(bed.req, &watch, &bed);
 	assert_int_equal(app.offers, 0);
-	settle();
+	bed_settle();
 	assert_int_equal(app.body_len, 3);
-	assert_int_equal(app.ends, 1);
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	settle();
+	assert_int_equal(bed.ends, 1);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_settle();
 	/* Also one of which more has come than is read ahead. */
 	static char much[50000];
 	app.body_len = 0;
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n");
+	bed_sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n");
 	memio_client_send(c, much, sizeof much);
-	settle();
-	weir_req_on(app.req, &watch, &app);
-	settle();
+	bed_settle();
+	weir_req_on(bed.req, &watch, &bed);
+	bed_settle();
 	assert_int_equal(app.body_len, 50000);
-	assert_int_equal(app.ends, 2);
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	settle();
+	assert_int_equal(bed.ends, 2);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_settle();
 	/* And one that there is not. */
-	sends(c, HELLO);
-	weir_req_on(app.req, &watch, &app);
-	assert_int_equal(app.ends, 2);
-	settle();
-	assert_int_equal(app.ends, 3);
-	weir_reply(app.req, 200, NULL, NULL, 0);
+	bed_sends(c, HELLO);
+	weir_req_on(bed.req, &watch, &bed);
+	assert_int_equal(bed.ends, 2);
+	bed_settle();
+	assert_int_equal(bed.ends, 3);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
 }
 
 static size_t hold_data(weir_req *req, const char *data, size_t len, void *arg)
@@ -1006,39 +784,38 @@ static size_t hold_data(weir_req *req, const char *data, size_t len, void *arg)
 	return on_data(req, data, len, arg);
 }
 
-static const weir_req_ops holding = {hold_data, on_end, on_drain, on_eof, on_gone};
+static const weir_req_ops holding = {hold_data, bed_on_end, bed_on_drain, bed_on_eof, bed_on_gone};
 
 static void keep_and_hold(weir_req *req, void *arg)
 {
-	app.req = req;
+	bed.req = req;
 	weir_req_on(req, &holding, arg);
 }
 
 static void the_end_is_told_with_the_next_request_waiting(void **state)
 {
 	(void)state;
-	given(keep, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO HELLO);
-	weir_req_on(app.req, &watch, &app);
-	settle();
-	assert_int_equal(app.ends, 1);
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	settle();
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	settle();
-	app.handler = keep_and_hold;
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" HELLO);
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_sent(HELLO HELLO);
+	weir_req_on(bed.req, &watch, &bed);
+	bed_settle();
+	assert_int_equal(bed.ends, 1);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_settle();
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_settle();
+	bed.handler = keep_and_hold;
+	bed_sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" HELLO);
 	assert_int_equal(app.body_len, 3);
-	assert_int_equal(app.ends, 1);
-	weir_req_hold(app.req, false);
-	assert_int_equal(app.ends, 1);
-	settle();
-	assert_int_equal(app.ends, 2);
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	settle();
-	assert_int_equal(app.requests, 4);
-	weir_reply(app.req, 200, NULL, NULL, 0);
+	assert_int_equal(bed.ends, 1);
+	weir_req_hold(bed.req, false);
+	assert_int_equal(bed.ends, 1);
+	bed_settle();
+	assert_int_equal(bed.ends, 2);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_settle();
+	assert_int_equal(bed.requests, 4);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
 }
 
 static void a_small_unread_body_is_dropped(void **state)
@@ -1046,14 +823,13 @@ static void a_small_unread_body_is_dropped(void **state)
 	static char piece[60000];
 
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
-	assert_string_equal(received(c), HELLO_REPLY);
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+	assert_string_equal(bed_received(c), HELLO_REPLY);
 	memio_client_send(c, piece, sizeof piece);
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-	         "5\r\nabcde\r\n0\r\nT: 1\r\n\r\n" HELLO);
-	assert_int_equal(count(received(c), "Hello World\n"), 3);
+	bed_sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	             "5\r\nabcde\r\n0\r\nT: 1\r\n\r\n" HELLO);
+	assert_int_equal(bed_count(c, "Hello World\n"), 3);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 }
 
@@ -1062,18 +838,15 @@ static void a_large_unread_body_ends_the_connection(void **state)
 	static char piece[100000];
 
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
-	assert_non_null(strstr(received(c), "Connection: close\r\n"));
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+	bed_assert_has(c, "Connection: close\r\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 	memio_client_send(c, piece, sizeof piece);
-	settle();
+	bed_settle();
 	/* It is read meanwhile, or the reply could be lost to a reset. */
 	assert_int_equal(memio_client_unread(c), 0);
-	memio_client_finish(c);
-	settle();
-	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	bed_finishes(c);
 }
 
 static void an_endless_unread_body_ends_the_connection(void **state)
@@ -1081,23 +854,23 @@ static void an_endless_unread_body_ends_the_connection(void **state)
 	static char chunk[20000];
 
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-	assert_string_equal(received(c), HELLO_REPLY);
+	bed_serve(bed_hello, NULL);
+	memio_client *c =
+		bed_sent("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	assert_string_equal(bed_received(c), HELLO_REPLY);
 	for (int i = 0; i < 4; i++) {
-		sends(c, "4e20\r\n");
+		bed_sends(c, "4e20\r\n");
 		memio_client_send(c, chunk, sizeof chunk);
-		sends(c, "\r\n");
+		bed_sends(c, "\r\n");
 	}
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 	for (int i = 0; i < 14; i++) {
 		memio_client_send(c, chunk, sizeof chunk);
-		settle();
+		bed_settle();
 	}
 	/* 256 KiB, and no more. */
 	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
-	assert_int_equal(weir_server_connections(server), 0);
+	assert_int_equal(weir_server_connections(bed.server), 0);
 }
 
 static void how_much_is_dropped_does_not_depend_on_its_pieces(void **state)
@@ -1105,20 +878,21 @@ static void how_much_is_dropped_does_not_depend_on_its_pieces(void **state)
 	static char content[65524];
 
 	(void)state;
-	given(say_hello, NULL);
+	bed_serve(bed_hello, NULL);
 	/* With its chunk lines 64 KiB, or one octet more; whole, or with its end by itself. */
 	for (int over = 0; over < 2; over++) {
 		for (int cut = 0; cut < 2; cut++) {
-			memio_client *c = connected();
+			memio_client *c = bed_client();
 
-			sends(c,
-			      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+			bed_sends(
+				c,
+				"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
 			memio_client_send_text(c, over ? "fff4\r\n" : "fff3\r\n");
 			memio_client_send(c, content, over ? 65524 : 65523);
 			if (cut)
-				settle();
-			sends(c, "\r\n0\r\n\r\n" HELLO);
-			assert_int_equal(count(received(c), "Hello World\n"), over ? 1 : 2);
+				bed_settle();
+			bed_sends(c, "\r\n0\r\n\r\n" HELLO);
+			assert_int_equal(bed_count(c, "Hello World\n"), over ? 1 : 2);
 			assert_int_equal(memio_client_closed(c),
 			                 over ? MEMIO_FINISHED : MEMIO_OPEN);
 		}
@@ -1128,29 +902,29 @@ static void how_much_is_dropped_does_not_depend_on_its_pieces(void **state)
 static void a_refused_body_is_answered(void **state)
 {
 	(void)state;
-	given(keep_and_read, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-	         "3\r\nabc\r\nx\r\n");
+	bed_serve(keep_and_read, NULL);
+	memio_client *c =
+		bed_sent("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	                 "3\r\nabc\r\nx\r\n");
 	assert_int_equal(app.body_len, 3);
-	assert_status(c, 400);
-	assert_int_equal(app.gones, 1);
-	assert_int_equal(app.why, -EBADMSG);
-	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
+	bed_assert_status(c, 400);
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(bed.why, -EBADMSG);
+	assert_int_equal(weir_reply(bed.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
 static void a_refused_body_ends_a_reply_that_has_begun(void **state)
 {
 	(void)state;
-	given(echo, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-	         "3\r\nabc\r\nx\r\n");
-	assert_int_equal(count(received(c), "HTTP/1.1"), 1);
+	bed_serve(echo, NULL);
+	memio_client *c =
+		bed_sent("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	                 "3\r\nabc\r\nx\r\n");
+	assert_int_equal(bed_count(c, "HTTP/1.1"), 1);
 	/* What was echoed, and no end of it. */
-	assert_non_null(strstr(received(c), "\r\n\r\n3\r\nabc\r\n"));
-	assert_null(strstr(received(c), "0\r\n\r\n"));
+	bed_assert_has(c, "\r\n\r\n3\r\nabc\r\n");
+	bed_assert_lacks(c, "0\r\n\r\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
@@ -1159,63 +933,61 @@ static void bodies_have_a_limit(void **state)
 	const weir_server_opts opts = {.max_body = 10};
 
 	(void)state;
-	given(keep_and_read, &opts);
-	memio_client *c = connected();
-	sends(c,
-	      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n");
-	assert_status(c, 413);
-	assert_int_equal(app.requests, 0);
+	bed_serve(keep_and_read, &opts);
+	memio_client *c = bed_client();
+	bed_sends(
+		c,
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n");
+	bed_assert_status(c, 413);
+	assert_int_equal(bed.requests, 0);
 
-	c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
-	         "chunked\r\n\r\n6\r\nabcdef\r\n5\r\n");
-	assert_status(c, 413);
-	assert_int_equal(app.why, WEIR_ETOOBIG);
-	weir_reply_end(app.req);
+	c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+	             "chunked\r\n\r\n6\r\nabcdef\r\n5\r\n");
+	bed_assert_status(c, 413);
+	assert_int_equal(bed.why, WEIR_ETOOBIG);
+	weir_reply_end(bed.req);
 }
 
 static void a_body_must_keep_coming(void **state)
 {
 	(void)state;
-	given(keep_and_read, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+	bed_serve(keep_and_read, NULL);
+	memio_client *c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
 	/* 100 octets a second are enough … */
 	for (int i = 0; i < 30; i++) {
 		char octets[100] = "";
 
-		pass(995);
+		bed_pass(995);
 		memio_client_send(c, octets, sizeof octets);
 	}
-	settle();
-	assert_int_equal(app.gones, 0);
+	bed_settle();
+	assert_int_equal(bed.gones, 0);
 	/* … 99 are not. */
 	for (int i = 0; i < 21; i++) {
 		char octets[99] = "";
 
-		pass(1000);
+		bed_pass(1000);
 		memio_client_send(c, octets, sizeof octets);
 	}
-	assert_status(c, 408);
-	assert_int_equal(app.gones, 1);
-	assert_int_equal(app.why, WEIR_ETIMEOUT);
-	weir_reply_end(app.req);
+	bed_assert_status(c, 408);
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(bed.why, WEIR_ETIMEOUT);
+	weir_reply_end(bed.req);
 }
 
 static void a_body_has_a_window_of_its_own(void **state)
 {
 	(void)state;
-	given(keep_and_read, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\n");
-	pass(9000);
-	sends(c, "Content-Length: 5\r\n\r\n");
+	bed_serve(keep_and_read, NULL);
+	memio_client *c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\n");
+	bed_pass(9000);
+	bed_sends(c, "Content-Length: 5\r\n\r\n");
 	/* The head's time is over, the body's is not. */
-	pass(9900);
-	assert_string_equal(received(c), "");
-	pass(200);
-	assert_status(c, 408);
-	weir_reply_end(app.req);
+	bed_pass(9900);
+	assert_string_equal(bed_received(c), "");
+	bed_pass(200);
+	bed_assert_status(c, 408);
+	weir_reply_end(bed.req);
 }
 
 static void without_a_rate_one_octet_a_window_is_enough(void **state)
@@ -1223,46 +995,44 @@ static void without_a_rate_one_octet_a_window_is_enough(void **state)
 	const weir_server_opts opts = {.body_rate = WEIR_OFF};
 
 	(void)state;
-	given(keep_and_read, &opts);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+	bed_serve(keep_and_read, &opts);
+	memio_client *c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
 	for (int i = 0; i < 10; i++) {
-		pass(9500);
-		sends(c, "x");
+		bed_pass(9500);
+		bed_sends(c, "x");
 	}
-	assert_int_equal(app.gones, 0);
-	pass(20100);
-	assert_status(c, 408);
-	weir_reply_end(app.req);
+	assert_int_equal(bed.gones, 0);
+	bed_pass(20100);
+	bed_assert_status(c, 408);
+	weir_reply_end(bed.req);
 }
 
 static void a_dropped_body_must_keep_coming_too(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
-	assert_string_equal(received(c), HELLO_REPLY);
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+	assert_string_equal(bed_received(c), HELLO_REPLY);
 	for (int i = 0; i < 10; i++) {
-		pass(900);
-		sends(c, "x");
+		bed_pass(900);
+		bed_sends(c, "x");
 	}
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	pass(1100);
+	bed_pass(1100);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
-	assert_string_equal(received(c), HELLO_REPLY);
+	assert_string_equal(bed_received(c), HELLO_REPLY);
 }
 
 static void a_fault_in_a_dropped_body_ends_the_connection(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n");
+	bed_serve(bed_hello, NULL);
+	memio_client *c =
+		bed_sent("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	sends(c, "xy" HELLO);
+	bed_sends(c, "xy" HELLO);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	assert_string_equal(received(c), HELLO_REPLY);
+	assert_string_equal(bed_received(c), HELLO_REPLY);
 }
 
 /* ---- octets as they are cut --------------------------------------------- */
@@ -1299,29 +1069,28 @@ static void how_octets_are_cut_does_not_matter(void **state)
 	char whole[4096];
 
 	(void)state;
-	given(collect, NULL);
-	memio_client *c = connected();
-	sends(c, text);
-	snprintf(whole, sizeof whole, "%s", received(c));
-	assert_int_equal(count(whole, "HTTP/1.1 "), 6);
+	bed_serve(collect, NULL);
+	memio_client *c = bed_sent(text);
+	snprintf(whole, sizeof whole, "%s", bed_received(c));
+	assert_int_equal(bed_count(c, "HTTP/1.1 "), 6);
 	assert_non_null(strstr(whole, "X-Path: two\r\n\r\nabcdefghHTTP/1.1 501"));
 	assert_non_null(strstr(whole, "400 Bad Request"));
 	for (size_t cut = 1; cut < len; cut++) {
-		c = connected();
+		c = bed_client();
 		memio_client_send(c, text, cut);
-		settle();
+		bed_settle();
 		memio_client_send(c, text + cut, len - cut);
-		settle();
-		assert_string_equal(received(c), whole);
+		bed_settle();
+		assert_string_equal(bed_received(c), whole);
 		memio_client_close(c);
-		settle();
+		bed_settle();
 	}
 	memio_short_reads(1);
-	c = connected();
+	c = bed_client();
 	memio_client_send(c, text, len);
 	for (size_t i = 0; i < len; i++)
-		settle();
-	assert_string_equal(received(c), whole);
+		bed_settle();
+	assert_string_equal(bed_received(c), whole);
 }
 
 /* ---- 100 Continue ------------------------------------------------------- */
@@ -1333,18 +1102,17 @@ static void how_octets_are_cut_does_not_matter(void **state)
 static void continue_is_said_when_the_body_is_wanted(void **state)
 {
 	(void)state;
-	given(keep, NULL);
-	memio_client *c = connected();
-	sends(c, EXPECTING);
-	assert_string_equal(received(c), "");
-	weir_req_on(app.req, &watch, &app);
-	assert_string_equal(received(c), CONTINUE);
-	sends(c, "abc");
-	assert_int_equal(app.ends, 1);
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_sent(EXPECTING);
+	assert_string_equal(bed_received(c), "");
+	weir_req_on(bed.req, &watch, &bed);
+	assert_string_equal(bed_received(c), CONTINUE);
+	bed_sends(c, "abc");
+	assert_int_equal(bed.ends, 1);
 	assert_string_equal(app.body, "abc");
-	pass(100);
-	weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
-	assert_string_equal(received(c), CONTINUE HELLO_REPLY);
+	bed_pass(100);
+	weir_reply(bed.req, 200, "text/plain", "Hello World\n", 12);
+	assert_string_equal(bed_received(c), CONTINUE HELLO_REPLY);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 }
 
@@ -1352,45 +1120,44 @@ static void continue_is_said_when_the_body_is_wanted(void **state)
 static void continue_is_said_however_the_head_came(void **state)
 {
 	(void)state;
-	given(keep_and_read, NULL);
+	bed_serve(keep_and_read, NULL);
 	for (size_t at = 1; at < sizeof EXPECTING - 1; at++) {
-		memio_client *c = connected();
+		memio_client *c = bed_client();
 		memio_client_send(c, EXPECTING, at);
-		settle();
-		sends(c, &EXPECTING[at]);
-		assert_string_equal(received(c), CONTINUE);
-		sends(c, "abc");
-		weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
-		assert_string_equal(received(c), CONTINUE HELLO_REPLY);
+		bed_settle();
+		bed_sends(c, &EXPECTING[at]);
+		assert_string_equal(bed_received(c), CONTINUE);
+		bed_sends(c, "abc");
+		weir_reply(bed.req, 200, "text/plain", "Hello World\n", 12);
+		assert_string_equal(bed_received(c), CONTINUE HELLO_REPLY);
 	}
 }
 
 static void continue_is_not_said_to_a_client_that_did_not_wait(void **state)
 {
 	(void)state;
-	given(keep_and_read, NULL);
-	memio_client *c = connected();
-	sends(c, EXPECTING "a");
-	assert_string_equal(received(c), "");
-	sends(c, "bc");
-	assert_int_equal(app.ends, 1);
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	assert_null(strstr(received(c), "close"));
+	bed_serve(keep_and_read, NULL);
+	memio_client *c = bed_sent(EXPECTING "a");
+	assert_string_equal(bed_received(c), "");
+	bed_sends(c, "bc");
+	assert_int_equal(bed.ends, 1);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_assert_lacks(c, "close");
 }
 
 static void a_reply_instead_of_continue_ends_the_connection(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_client();
 	/* Whole or not: what was behind an incomplete head is none of the body. */
-	sends(c, "P");
-	sends(c, &EXPECTING[1]);
-	assert_null(strstr(received(c), "100"));
-	assert_non_null(strstr(received(c), "Connection: close\r\n"));
+	bed_sends(c, "P");
+	bed_sends(c, &EXPECTING[1]);
+	bed_assert_lacks(c, "100");
+	bed_assert_has(c, "Connection: close\r\n");
 	/* The body may be on its way all the same: it is no request. */
-	sends(c, "abc" HELLO);
-	assert_int_equal(app.requests, 1);
+	bed_sends(c, "abc" HELLO);
+	assert_int_equal(bed.requests, 1);
 }
 
 static void the_application_may_refuse_to_continue(void **state)
@@ -1398,38 +1165,35 @@ static void the_application_may_refuse_to_continue(void **state)
 	const weir_server_opts opts = {.expect = expect};
 
 	(void)state;
-	given(keep_and_read, &opts);
-	memio_client *c = connected();
-	sends(c, EXPECTING);
-	assert_string_equal(received(c), "");
-	weir_reply(app.req, 403, NULL, NULL, 0);
-	assert_non_null(strstr(received(c), "Connection: close\r\n"));
+	bed_serve(keep_and_read, &opts);
+	memio_client *c = bed_sent(EXPECTING);
+	assert_string_equal(bed_received(c), "");
+	weir_reply(bed.req, 403, NULL, NULL, 0);
+	bed_assert_has(c, "Connection: close\r\n");
 
 	app.expects = true;
-	c = connected();
-	sends(c, EXPECTING);
-	assert_string_equal(received(c), CONTINUE);
-	weir_reply_end(app.req);
+	c = bed_sent(EXPECTING);
+	assert_string_equal(bed_received(c), CONTINUE);
+	weir_reply_end(bed.req);
 }
 
 static void interim_replies(void **state)
 {
 	(void)state;
-	given(keep, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
-	assert_int_equal(weir_reply_field(app.req, "Link", "</a>"), 0);
-	assert_int_equal(weir_reply_interim(app.req, 103), 0);
-	assert_int_equal(weir_reply_interim(app.req, 101), WEIR_EINVALID);
-	weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
-	assert_string_equal(received(c),
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_sent(HELLO);
+	assert_int_equal(weir_reply_field(bed.req, "Link", "</a>"), 0);
+	assert_int_equal(weir_reply_interim(bed.req, 103), 0);
+	assert_int_equal(weir_reply_interim(bed.req, 101), WEIR_EINVALID);
+	weir_reply(bed.req, 200, "text/plain", "Hello World\n", 12);
+	assert_string_equal(bed_received(c),
 	                    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" HELLO_REPLY);
-	settle();
+	bed_settle();
 	memio_client_forget(c);
-	sends(c, "GET / HTTP/1.0\r\n\r\n");
-	assert_int_equal(weir_reply_interim(app.req, 103), 0);
-	assert_string_equal(received(c), "");
-	weir_reply(app.req, 200, NULL, NULL, 0);
+	bed_sends(c, "GET / HTTP/1.0\r\n\r\n");
+	assert_int_equal(weir_reply_interim(bed.req, 103), 0);
+	assert_string_equal(bed_received(c), "");
+	weir_reply(bed.req, 200, NULL, NULL, 0);
 }
 
 static void interim_replies_leave_room_for_the_last(void **state)
@@ -1438,17 +1202,17 @@ static void interim_replies_leave_room_for_the_last(void **state)
 	int64_t queued = 0;
 
 	(void)state;
-	given(keep, &opts);
-	memio_client *c = connected();
+	bed_serve(bed_keep, &opts);
+	memio_client *c = bed_client();
 	memio_client_window(c, 0);
-	sends(c, HELLO);
+	bed_sends(c, HELLO);
 	for (int i = 0; i < 10000 && queued >= 0; i++)
-		queued = weir_reply_interim(app.req, 102);
+		queued = weir_reply_interim(bed.req, 102);
 	assert_int_equal(queued, WEIR_EFULL);
-	assert_true(weir_reply(app.req, 200, NULL, NULL, 0) > 0);
+	assert_true(weir_reply(bed.req, 200, NULL, NULL, 0) > 0);
 	memio_client_window(c, SIZE_MAX);
-	settle();
-	assert_int_equal(count(received(c), "HTTP/1.1 200 OK"), 1);
+	bed_settle();
+	assert_int_equal(bed_count(c, "HTTP/1.1 200 OK"), 1);
 }
 
 /* ---- replies ------------------------------------------------------------ */
@@ -1467,60 +1231,59 @@ static void stream_three(weir_req *req, void *arg)
 static void a_reply_of_unknown_length_is_chunked(void **state)
 {
 	(void)state;
-	given(stream_three, NULL);
-	memio_client *c = connected();
+	bed_serve(stream_three, NULL);
+	memio_client *c = bed_client();
 	memio_client_send_text(c, HELLO);
 	memio_count_again();
-	settle();
-	assert_string_equal(received(c), "HTTP/1.1 200 OK\r\n" DATE
-	                                 "Transfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n"
-	                                 "3\r\none\r\ne\r\nand twenty-two\r\n0\r\n\r\n");
+	bed_settle();
+	assert_string_equal(bed_received(c), "HTTP/1.1 200 OK\r\n" BED_DATE
+	                                     "Transfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n"
+	                                     "3\r\none\r\ne\r\nand twenty-two\r\n0\r\n\r\n");
 	assert_int_equal(memio_count(MEMIO_WRITE), 1);
 	memio_client_forget(c);
-	sends(c, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_string_equal(received(c), "HTTP/1.1 200 OK\r\n" DATE
-	                                 "Transfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n");
+	bed_sends(c, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_string_equal(bed_received(c),
+	                    "HTTP/1.1 200 OK\r\n" BED_DATE
+	                    "Transfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n");
 	memio_client_forget(c);
-	sends(c, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-	assert_string_equal(received(c),
-	                    "HTTP/1.1 200 OK\r\n" DATE "Connection: close\r\nX-Kind: stream\r\n\r\n"
-	                    "oneand twenty-two");
+	bed_sends(c, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	assert_string_equal(bed_received(c), "HTTP/1.1 200 OK\r\n" BED_DATE
+	                                     "Connection: close\r\nX-Kind: stream\r\n\r\n"
+	                                     "oneand twenty-two");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
 static void the_announced_length_is_kept(void **state)
 {
 	(void)state;
-	given(keep, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
-	assert_int_equal(weir_reply_begin(app.req, 200, 5), 0);
-	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), WEIR_ESTATE);
-	assert_int_equal(weir_reply_begin(app.req, 200, 5), WEIR_ESTATE);
-	assert_int_equal(weir_reply_field(app.req, "A", "b"), WEIR_ESTATE);
-	assert_int_equal(weir_reply_interim(app.req, 102), WEIR_ESTATE);
-	assert_int_equal(weir_reply_write(app.req, "abc", 3), 0);
-	assert_int_equal(weir_reply_write(app.req, "def", 3), WEIR_EINVALID);
-	assert_int_equal(weir_reply_write(app.req, "de", 2), 0);
-	assert_int_equal(weir_reply_end(app.req), 0);
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_sent(HELLO);
+	assert_int_equal(weir_reply_begin(bed.req, 200, 5), 0);
+	assert_int_equal(weir_reply(bed.req, 200, NULL, NULL, 0), WEIR_ESTATE);
+	assert_int_equal(weir_reply_begin(bed.req, 200, 5), WEIR_ESTATE);
+	assert_int_equal(weir_reply_field(bed.req, "A", "b"), WEIR_ESTATE);
+	assert_int_equal(weir_reply_interim(bed.req, 102), WEIR_ESTATE);
+	assert_int_equal(weir_reply_write(bed.req, "abc", 3), 0);
+	assert_int_equal(weir_reply_write(bed.req, "def", 3), WEIR_EINVALID);
+	assert_int_equal(weir_reply_write(bed.req, "de", 2), 0);
+	assert_int_equal(weir_reply_end(bed.req), 0);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	settle();
-	sends(c, HELLO);
-	assert_int_equal(weir_reply_begin(app.req, 200, 5), 0);
-	assert_int_equal(weir_reply_write(app.req, "abc", 3), 0);
-	assert_int_equal(weir_reply_end(app.req), WEIR_ESHORT);
-	settle();
+	bed_settle();
+	bed_sends(c, HELLO);
+	assert_int_equal(weir_reply_begin(bed.req, 200, 5), 0);
+	assert_int_equal(weir_reply_write(bed.req, "abc", 3), 0);
+	assert_int_equal(weir_reply_end(bed.req), WEIR_ESHORT);
+	bed_settle();
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
 static void a_reply_that_was_not_begun_is_a_500(void **state)
 {
 	(void)state;
-	given(end_reply, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
-	assert_status(c, 500);
-	assert_non_null(strstr(received(c), "Connection: close\r\n"));
+	bed_serve(end_reply, NULL);
+	memio_client *c = bed_sent(HELLO);
+	bed_assert_status(c, 500);
+	bed_assert_has(c, "Connection: close\r\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
@@ -1530,45 +1293,43 @@ static void fields_of_ones_own(void **state)
 
 	(void)state;
 	memset(value, 'v', sizeof value - 1);
-	given(keep, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
-	assert_int_equal(weir_reply_field(app.req, "Content-length", "1"), WEIR_EINVALID);
-	assert_int_equal(weir_reply_field(app.req, "transfer-encoding", "x"), WEIR_EINVALID);
-	assert_int_equal(weir_reply_field(app.req, "CONNECTION", "close"), WEIR_EINVALID);
-	assert_int_equal(weir_reply_field(app.req, "Date", "now"), WEIR_EINVALID);
-	assert_int_equal(weir_reply_field(app.req, "A B", "x"), WEIR_EINVALID);
-	assert_int_equal(weir_reply_field(app.req, "", "x"), WEIR_EINVALID);
-	assert_int_equal(weir_reply_field(app.req, "A", "x\r\nB: y"), WEIR_EINVALID);
-	assert_int_equal(weir_reply_field(app.req, "A", value), WEIR_EFULL);
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_sent(HELLO);
+	assert_int_equal(weir_reply_field(bed.req, "Content-length", "1"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(bed.req, "transfer-encoding", "x"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(bed.req, "CONNECTION", "close"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(bed.req, "Date", "now"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(bed.req, "A B", "x"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(bed.req, "", "x"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(bed.req, "A", "x\r\nB: y"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(bed.req, "A", value), WEIR_EFULL);
 	value[16000] = '\0';
-	assert_int_equal(weir_reply_field(app.req, "Long", value), 0);
-	assert_int_equal(weir_reply_field(app.req, "Short", "\tt\xc3\xa4"), 0);
-	assert_int_equal(weir_reply(app.req, 200, "a\nb", NULL, 0), WEIR_EINVALID);
-	assert_int_equal(weir_reply(app.req, 199, NULL, NULL, 0), WEIR_EINVALID);
-	assert_int_equal(weir_reply(app.req, 600, NULL, NULL, 0), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(bed.req, "Long", value), 0);
+	assert_int_equal(weir_reply_field(bed.req, "Short", "\tt\xc3\xa4"), 0);
+	assert_int_equal(weir_reply(bed.req, 200, "a\nb", NULL, 0), WEIR_EINVALID);
+	assert_int_equal(weir_reply(bed.req, 199, NULL, NULL, 0), WEIR_EINVALID);
+	assert_int_equal(weir_reply(bed.req, 600, NULL, NULL, 0), WEIR_EINVALID);
 	value[200] = '\0';
-	assert_int_equal(weir_reply(app.req, 200, value, "x", 1), 0);
-	assert_non_null(strstr(received(c), "\r\nShort: \tt\xc3\xa4\r\nContent-Type: vvv"));
-	assert_int_equal(strlen(strstr(received(c), "\r\n\r\n")), 5);
+	assert_int_equal(weir_reply(bed.req, 200, value, "x", 1), 0);
+	bed_assert_has(c, "\r\nShort: \tt\xc3\xa4\r\nContent-Type: vvv");
+	assert_int_equal(strlen(strstr(bed_received(c), "\r\n\r\n")), 5);
 }
 
 static void say_with_fields(weir_req *req, void *arg)
 {
 	weir_reply_field(req, "Cache-Control", "no-store");
-	say_hello(req, arg);
+	bed_hello(req, arg);
 }
 
 static void no_allocation_for_fields_on_a_warm_loop(void **state)
 {
 	(void)state;
-	given(say_with_fields, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
-	alloc.calls = 0;
-	sends(c, HELLO);
-	assert_int_equal(alloc.calls, 0);
-	assert_int_equal(count(received(c), "Cache-Control: no-store\r\n\r\nHello"), 2);
+	bed_serve(say_with_fields, NULL);
+	memio_client *c = bed_sent(HELLO);
+	bed.alloc.calls = 0;
+	bed_sends(c, HELLO);
+	assert_int_equal(bed.alloc.calls, 0);
+	assert_int_equal(bed_count(c, "Cache-Control: no-store\r\n\r\nHello"), 2);
 }
 
 static void the_queue_has_a_limit(void **state)
@@ -1577,24 +1338,24 @@ static void the_queue_has_a_limit(void **state)
 	const weir_server_opts opts = {.low = 1000, .high = 50000, .max_queue = 100000};
 
 	(void)state;
-	given(keep_and_watch, &opts);
-	memio_client *c = connected();
+	bed_serve(bed_watch, &opts);
+	memio_client *c = bed_client();
 	memio_client_window(c, 0);
-	sends(c, HELLO);
-	assert_int_equal(weir_reply(app.req, 200, NULL, piece, 100001), WEIR_EFULL);
-	assert_true(weir_reply_begin(app.req, 200, WEIR_UNKNOWN) > 0);
-	assert_true(weir_reply_write(app.req, piece, sizeof piece) > 50000);
-	const int64_t queued = weir_reply_queued(app.req);
-	assert_int_equal(weir_reply_write(app.req, piece, sizeof piece), WEIR_EFULL);
-	assert_int_equal(weir_reply_queued(app.req), queued);
-	assert_int_equal(app.drains, 0);
+	bed_sends(c, HELLO);
+	assert_int_equal(weir_reply(bed.req, 200, NULL, piece, 100001), WEIR_EFULL);
+	assert_true(weir_reply_begin(bed.req, 200, WEIR_UNKNOWN) > 0);
+	assert_true(weir_reply_write(bed.req, piece, sizeof piece) > 50000);
+	const int64_t queued = weir_reply_queued(bed.req);
+	assert_int_equal(weir_reply_write(bed.req, piece, sizeof piece), WEIR_EFULL);
+	assert_int_equal(weir_reply_queued(bed.req), queued);
+	assert_int_equal(bed.drains, 0);
 	memio_client_window(c, SIZE_MAX);
-	settle();
-	assert_int_equal(app.drains, 1);
-	assert_int_equal(weir_reply_end(app.req), 0);
+	bed_settle();
+	assert_int_equal(bed.drains, 1);
+	assert_int_equal(weir_reply_end(bed.req), 0);
 	/* The ends of a reply always fit. */
-	settle();
-	const char *end = received(c);
+	bed_settle();
+	const char *end = bed_received(c);
 	size_t len = strlen(end);
 	memio_client_received(c, &len);
 	assert_memory_equal(end + len - 5, "0\r\n\r\n", 5);
@@ -1605,27 +1366,27 @@ static void a_client_must_take_its_reply(void **state)
 	static char body[50000];
 
 	(void)state;
-	given(keep_and_watch, NULL);
-	memio_client *c = connected();
+	bed_serve(bed_watch, NULL);
+	memio_client *c = bed_client();
 	memio_client_window(c, 1000);
-	sends(c, HELLO);
-	weir_reply_begin(app.req, 200, sizeof body);
-	weir_reply_write(app.req, body, sizeof body);
+	bed_sends(c, HELLO);
+	weir_reply_begin(bed.req, 200, sizeof body);
+	weir_reply_write(bed.req, body, sizeof body);
 	/* 100 octets a second are enough … */
 	for (int i = 0; i < 30; i++) {
-		pass(990);
+		bed_pass(990);
 		memio_client_read(c, 100);
 	}
-	settle();
-	assert_int_equal(app.gones, 0);
+	bed_settle();
+	assert_int_equal(bed.gones, 0);
 	/* … nothing is not. */
-	pass(21000);
-	assert_int_equal(app.gones, 1);
-	assert_int_equal(app.why, WEIR_ETIMEOUT);
+	bed_pass(21000);
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(bed.why, WEIR_ETIMEOUT);
 	/* What the kernel still has of it is dropped at once. */
 	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
-	assert_int_equal(weir_reply_end(app.req), WEIR_ECLOSED);
-	assert_int_equal(weir_server_connections(server), 0);
+	assert_int_equal(weir_reply_end(bed.req), WEIR_ECLOSED);
+	assert_int_equal(weir_server_connections(bed.server), 0);
 }
 
 static void a_stalled_client_of_a_finished_reply_is_cut_off(void **state)
@@ -1633,16 +1394,16 @@ static void a_stalled_client_of_a_finished_reply_is_cut_off(void **state)
 	static char body[50000];
 
 	(void)state;
-	given(keep, NULL);
-	memio_client *c = connected();
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_client();
 	memio_client_window(c, 1000);
-	sends(c, HELLO);
-	weir_reply(app.req, 200, NULL, body, sizeof body);
-	pass(9900);
+	bed_sends(c, HELLO);
+	weir_reply(bed.req, 200, NULL, body, sizeof body);
+	bed_pass(9900);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	pass(300);
+	bed_pass(300);
 	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
-	assert_int_equal(weir_server_connections(server), 0);
+	assert_int_equal(weir_server_connections(bed.server), 0);
 }
 
 static void a_stalled_client_of_a_refused_body_is_cut_off(void **state)
@@ -1651,17 +1412,17 @@ static void a_stalled_client_of_a_refused_body_is_cut_off(void **state)
 
 	(void)state;
 	memset(chunk, 'x', 10000);
-	given(echo, NULL);
-	memio_client *c = connected();
+	bed_serve(echo, NULL);
+	memio_client *c = bed_client();
 	memio_client_window(c, 1000);
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2710\r\n");
-	sends(c, chunk);
-	sends(c, "no end of a chunk");
-	pass(9900);
+	bed_sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2710\r\n");
+	bed_sends(c, chunk);
+	bed_sends(c, "no end of a chunk");
+	bed_pass(9900);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	pass(300);
+	bed_pass(300);
 	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
-	assert_int_equal(weir_server_connections(server), 0);
+	assert_int_equal(weir_server_connections(bed.server), 0);
 }
 
 static void after_a_slow_reply_the_connection_is_idle(void **state)
@@ -1669,20 +1430,20 @@ static void after_a_slow_reply_the_connection_is_idle(void **state)
 	static char body[50000];
 
 	(void)state;
-	given(keep, NULL);
-	memio_client *c = connected();
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_client();
 	memio_client_window(c, 1000);
-	sends(c, HELLO);
-	weir_reply(app.req, 200, NULL, body, sizeof body);
-	pass(5000);
-	assert_non_null(server->reqs);
+	bed_sends(c, HELLO);
+	weir_reply(bed.req, 200, NULL, body, sizeof body);
+	bed_pass(5000);
+	assert_non_null(bed.server->reqs);
 	memio_client_window(c, SIZE_MAX);
-	settle();
+	bed_settle();
 	/* At once: the exchange is given back, and the idle limit runs. */
-	assert_null(server->reqs);
-	pass(74900);
+	assert_null(bed.server->reqs);
+	bed_pass(74900);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	pass(200);
+	bed_pass(200);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
 
@@ -1691,18 +1452,18 @@ static void a_pause_of_the_program_is_not_the_clients(void **state)
 	static char body[50000];
 
 	(void)state;
-	given(keep, NULL);
-	memio_client *c = connected();
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_client();
 	memio_client_window(c, 20000);
-	sends(c, HELLO);
-	weir_reply(app.req, 200, NULL, body, sizeof body);
+	bed_sends(c, HELLO);
+	weir_reply(bed.req, 200, NULL, body, sizeof body);
 	memio_client_read(c, 15000);
 	memio_pass(35000);
-	settle();
+	bed_settle();
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	pass(9900);
+	bed_pass(9900);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
-	pass(300);
+	bed_pass(300);
 	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
 }
 
@@ -1723,9 +1484,8 @@ static void what_is_gathered_has_a_bound(void **state)
 	size_t len;
 
 	(void)state;
-	given(write_many, &opts);
-	memio_client *c = connected();
-	sends(c, HELLO);
+	bed_serve(write_many, &opts);
+	memio_client *c = bed_sent(HELLO);
 	memio_client_received(c, &len);
 	assert_true(len > 100 * 4096);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
@@ -1738,24 +1498,23 @@ static void a_long_type_is_sent_once(void **state)
 
 	(void)state;
 	memset(type, 't', sizeof type - 1);
-	given(keep, &opts);
-	memio_client *c = connected();
-	sends(c, HELLO);
-	assert_int_equal(weir_reply(app.req, 200, type, body, sizeof body), WEIR_EFULL);
-	assert_int_equal(weir_reply(app.req, 200, type, body, 1), 0);
-	assert_int_equal(count(received(c), "Content-Type: "), 1);
-	settle();
+	bed_serve(bed_keep, &opts);
+	memio_client *c = bed_sent(HELLO);
+	assert_int_equal(weir_reply(bed.req, 200, type, body, sizeof body), WEIR_EFULL);
+	assert_int_equal(weir_reply(bed.req, 200, type, body, 1), 0);
+	assert_int_equal(bed_count(c, "Content-Type: "), 1);
+	bed_settle();
 	/* Without memory for it the request is ended all the same. */
-	sends(c, HELLO);
-	weir_req *first = app.req;
-	sends(connected(), HELLO);
+	bed_sends(c, HELLO);
+	weir_req *first = bed.req;
+	bed_sends(bed_client(), HELLO);
 	assert_int_equal(weir_reply_field(first, "A", "b"), 0);
-	alloc.calls = 0;
-	alloc.fail_at = 1;
-	assert_int_equal(weir_reply(app.req, 200, type, body, 1), WEIR_ECLOSED);
-	alloc.fail_at = 0;
-	settle();
-	assert_int_equal(weir_server_connections(server), 1);
+	bed.alloc.calls = 0;
+	bed.alloc.fail_at = 1;
+	assert_int_equal(weir_reply(bed.req, 200, type, body, 1), WEIR_ECLOSED);
+	bed.alloc.fail_at = 0;
+	bed_settle();
+	assert_int_equal(weir_server_connections(bed.server), 1);
 	assert_int_equal(weir_reply(first, 200, NULL, NULL, 0), 0);
 }
 
@@ -1766,19 +1525,19 @@ static void an_echo_has_backpressure_both_ways(void **state)
 	static char piece[1 << 20];
 
 	(void)state;
-	given(echo, NULL);
-	memio_client *c = connected();
+	bed_serve(echo, NULL);
+	memio_client *c = bed_client();
 	memio_client_window(c, 1000);
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n");
+	bed_sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n");
 	memset(piece, 'e', sizeof piece);
-	const size_t before = alloc.live_octets;
+	const size_t before = bed.alloc.live_octets;
 	memio_client_send(c, piece, sizeof piece);
-	settle();
-	assert_true(alloc.live_octets - before < 200000);
+	bed_settle();
+	assert_true(bed.alloc.live_octets - before < 200000);
 	assert_true(memio_client_unread(c) > 800000);
 	memio_client_window(c, SIZE_MAX);
-	settle();
-	pass(1000);
+	bed_settle();
+	bed_pass(1000);
 	size_t len;
 	const char *got = memio_client_received(c, &len);
 	assert_true(len > sizeof piece);
@@ -1791,133 +1550,131 @@ static void an_echo_has_backpressure_both_ways(void **state)
 static void a_half_closed_client_gets_all_its_answers(void **state)
 {
 	(void)state;
-	given(answer_later, NULL);
-	memio_client *c = connected();
+	bed_serve(answer_later, NULL);
+	memio_client *c = bed_client();
 	memio_client_send_text(c, HELLO HELLO HELLO "GET / HT");
 	memio_client_finish(c);
-	settle();
+	bed_settle();
 	for (int i = 0; i < 3; i++)
-		pass(1100);
-	assert_int_equal(count(received(c), "late"), 3);
-	assert_int_equal(count(received(c), "HTTP/1.1"), 3);
+		bed_pass(1100);
+	assert_int_equal(bed_count(c, "late"), 3);
+	assert_int_equal(bed_count(c, "HTTP/1.1"), 3);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
 
 static void an_incomplete_request_at_the_end_is_not_answered(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_client();
 	memio_client_send_text(c, HELLO "GET / HTTP/1.1\r\nHos");
 	memio_client_finish(c);
-	settle();
-	assert_string_equal(received(c), HELLO_REPLY);
+	bed_settle();
+	assert_string_equal(bed_received(c), HELLO_REPLY);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
 
 static void the_end_of_the_peer_is_told(void **state)
 {
 	(void)state;
-	given(keep_and_watch, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
+	bed_serve(bed_watch, NULL);
+	memio_client *c = bed_sent(HELLO);
 	memio_client_finish(c);
-	settle();
-	assert_int_equal(app.eofs, 1);
-	assert_int_equal(app.gones, 0);
-	pass(100000);
-	weir_reply(app.req, 200, "text/plain", "Hello World\n", 12);
-	settle();
+	bed_settle();
+	assert_int_equal(bed.eofs, 1);
+	assert_int_equal(bed.gones, 0);
+	bed_pass(100000);
+	weir_reply(bed.req, 200, "text/plain", "Hello World\n", 12);
+	bed_settle();
 	/* Nothing more can come: this is the last one. */
-	assert_non_null(strstr(received(c), "Connection: close\r\n"));
-	assert_non_null(strstr(received(c), "Hello World\n"));
+	bed_assert_has(c, "Connection: close\r\n");
+	bed_assert_has(c, "Hello World\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
 
 static void answer_then_watch(weir_req *req, void *arg)
 {
-	if (app.requests == 1)
+	if (bed.requests == 1)
 		answer_later(req, arg);
-	else if (app.requests == 2)
-		keep_and_watch(req, arg);
+	else if (bed.requests == 2)
+		bed_watch(req, arg);
 	else
-		keep(req, arg);
+		bed_keep(req, arg);
 }
 
 static void the_end_of_the_peer_is_told_to_every_request(void **state)
 {
 	(void)state;
-	given(answer_then_watch, NULL);
-	memio_client *c = connected();
+	bed_serve(answer_then_watch, NULL);
+	memio_client *c = bed_client();
 	memio_client_send_text(c, HELLO HELLO HELLO);
 	memio_client_finish(c);
-	pass(1100);
-	assert_int_equal(app.requests, 2);
-	assert_int_equal(app.eofs, 1);
-	assert_int_equal(app.ends, 1);
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	settle();
-	assert_int_equal(app.requests, 3);
+	bed_pass(1100);
+	assert_int_equal(bed.requests, 2);
+	assert_int_equal(bed.eofs, 1);
+	assert_int_equal(bed.ends, 1);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_settle();
+	assert_int_equal(bed.requests, 3);
 	/* Also to one that asks late. */
-	weir_req_on(app.req, &watch, &app);
-	assert_int_equal(app.eofs, 1);
-	settle();
-	assert_int_equal(app.eofs, 2);
-	assert_int_equal(app.ends, 2);
-	weir_req_on(app.req, &watch, &app);
-	settle();
-	assert_int_equal(app.eofs, 2);
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	settle();
+	weir_req_on(bed.req, &watch, &bed);
+	assert_int_equal(bed.eofs, 1);
+	bed_settle();
+	assert_int_equal(bed.eofs, 2);
+	assert_int_equal(bed.ends, 2);
+	weir_req_on(bed.req, &watch, &bed);
+	bed_settle();
+	assert_int_equal(bed.eofs, 2);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_settle();
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
 
 static void a_body_that_ends_short_is_told(void **state)
 {
 	(void)state;
-	given(keep_and_read, NULL);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+	bed_serve(keep_and_read, NULL);
+	memio_client *c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
 	memio_client_finish(c);
-	settle();
+	bed_settle();
 	assert_int_equal(app.body_len, 3);
-	assert_int_equal(app.eofs, 1);
-	assert_int_equal(app.gones, 1);
-	assert_int_equal(app.why, WEIR_ESHORT);
+	assert_int_equal(bed.eofs, 1);
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(bed.why, WEIR_ESHORT);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
-	assert_string_equal(received(c), "");
-	assert_int_equal(weir_reply_end(app.req), WEIR_ECLOSED);
+	assert_string_equal(bed_received(c), "");
+	assert_int_equal(weir_reply_end(bed.req), WEIR_ECLOSED);
 }
 
 static void a_short_body_that_is_asked_for_late(void **state)
 {
 	(void)state;
-	given(keep, NULL);
-	memio_client *c = connected();
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_client();
 	memio_client_send_text(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
 	memio_client_finish(c);
-	settle();
-	weir_req_on(app.req, &watch, &app);
-	settle();
+	bed_settle();
+	weir_req_on(bed.req, &watch, &bed);
+	bed_settle();
 	assert_int_equal(app.body_len, 3);
-	assert_int_equal(app.why, WEIR_ESHORT);
-	weir_reply_end(app.req);
-	app.gones = 0;
+	assert_int_equal(bed.why, WEIR_ESHORT);
+	weir_reply_end(bed.req);
+	bed.gones = 0;
 
-	c = connected();
+	c = bed_client();
 	memio_client_send_text(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
 	memio_client_finish(c);
-	settle();
-	weir_req_on(app.req, &watch, &app);
-	assert_int_equal(app.gones, 0);
-	settle();
-	assert_int_equal(app.gones, 1);
-	weir_reply_end(app.req);
+	bed_settle();
+	weir_req_on(bed.req, &watch, &bed);
+	assert_int_equal(bed.gones, 0);
+	bed_settle();
+	assert_int_equal(bed.gones, 1);
+	weir_reply_end(bed.req);
 }
 
 static void answer_then_read(weir_req *req, void *arg)
 {
-	if (app.requests == 1)
+	if (bed.requests == 1)
 		answer_later(req, arg);
 	else
 		keep_and_read(req, arg);
@@ -1926,37 +1683,36 @@ static void answer_then_read(weir_req *req, void *arg)
 static void a_short_body_behind_an_asynchronous_reply(void **state)
 {
 	(void)state;
-	given(answer_then_read, NULL);
-	memio_client *c = connected();
+	bed_serve(answer_then_read, NULL);
+	memio_client *c = bed_client();
 	memio_client_send_text(c, HELLO "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
 	memio_client_finish(c);
-	settle();
-	pass(1100);
-	assert_int_equal(app.requests, 2);
-	assert_int_equal(app.gones, 1);
-	assert_int_equal(app.why, WEIR_ESHORT);
-	assert_int_equal(count(received(c), "late"), 1);
+	bed_settle();
+	bed_pass(1100);
+	assert_int_equal(bed.requests, 2);
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(bed.why, WEIR_ESHORT);
+	assert_int_equal(bed_count(c, "late"), 1);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
-	weir_reply_end(app.req);
+	weir_reply_end(bed.req);
 }
 
 static void a_reset_is_told_once(void **state)
 {
 	(void)state;
-	given(keep_and_watch, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
+	bed_serve(bed_watch, NULL);
+	memio_client *c = bed_sent(HELLO);
 	memio_client_reset(c);
-	settle();
-	assert_int_equal(app.gones, 1);
-	assert_int_equal(app.why, -ECONNRESET);
-	assert_int_equal(weir_server_connections(server), 0);
-	pass(1000);
-	assert_int_equal(app.gones, 1);
-	assert_int_equal(weir_reply_begin(app.req, 200, 1), WEIR_ECLOSED);
-	assert_int_equal(weir_reply_write(app.req, "x", 1), WEIR_ECLOSED);
-	assert_int_equal(weir_reply_queued(app.req), 0);
-	assert_int_equal(weir_reply_end(app.req), WEIR_ECLOSED);
+	bed_settle();
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(bed.why, -ECONNRESET);
+	assert_int_equal(weir_server_connections(bed.server), 0);
+	bed_pass(1000);
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(weir_reply_begin(bed.req, 200, 1), WEIR_ECLOSED);
+	assert_int_equal(weir_reply_write(bed.req, "x", 1), WEIR_ECLOSED);
+	assert_int_equal(weir_reply_queued(bed.req), 0);
+	assert_int_equal(weir_reply_end(bed.req), WEIR_ECLOSED);
 }
 
 static void long_polls_are_small(void **state)
@@ -1964,19 +1720,19 @@ static void long_polls_are_small(void **state)
 	static weir_req *reqs[100];
 
 	(void)state;
-	given(keep, NULL);
-	sends(connected(), HELLO);
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	const size_t before = alloc.live_octets;
+	bed_serve(bed_keep, NULL);
+	bed_sends(bed_client(), HELLO);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	const size_t before = bed.alloc.live_octets;
 	for (int i = 0; i < 100; i++) {
-		sends(connected(), HELLO);
-		reqs[i] = app.req;
+		bed_sends(bed_client(), HELLO);
+		reqs[i] = bed.req;
 	}
-	const size_t each = (alloc.live_octets - before) / 100;
+	const size_t each = (bed.alloc.live_octets - before) / 100;
 	assert_in_range(each, 0, 512 + sizeof HELLO);
 	for (int i = 0; i < 100; i++)
 		weir_reply(reqs[i], 200, NULL, NULL, 0);
-	settle();
+	bed_settle();
 }
 
 /* ---- lingering ---------------------------------------------------------- */
@@ -1984,37 +1740,36 @@ static void long_polls_are_small(void **state)
 static void a_refusal_lingers(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
-	sends(c, "BAD\r\n\r\n");
-	assert_status(c, 400);
-	assert_non_null(strstr(received(c), "Connection: close\r\n"));
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent("BAD\r\n\r\n");
+	bed_assert_status(c, 400);
+	bed_assert_has(c, "Connection: close\r\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	pass(1900);
-	sends(c, HELLO);
+	bed_pass(1900);
+	bed_sends(c, HELLO);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	pass(200);
+	bed_pass(200);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
-	assert_int_equal(app.requests, 0);
-	assert_int_equal(weir_server_connections(server), 0);
+	assert_int_equal(bed.requests, 0);
+	assert_int_equal(weir_server_connections(bed.server), 0);
 }
 
 static void lingering_begins_when_all_is_sent(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	memio_client *c = connected();
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_client();
 	memio_client_window(c, 10);
-	sends(c, "BAD\r\n\r\n");
-	pass(5100);
+	bed_sends(c, "BAD\r\n\r\n");
+	bed_pass(5100);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 	memio_client_window(c, SIZE_MAX);
-	settle();
-	assert_status(c, 400);
+	bed_settle();
+	bed_assert_status(c, 400);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	pass(1900);
+	bed_pass(1900);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	pass(200);
+	bed_pass(200);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
 }
 
@@ -2024,19 +1779,18 @@ static void methods_that_are_not_offered_are_answers(void **state)
 	                                          WEIR_METHOD_BIT(WEIR_HEAD)};
 
 	(void)state;
-	given(say_hello, &opts);
-	memio_client *c = connected();
-	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
-	assert_status(c, 405);
-	assert_non_null(strstr(received(c), "\r\nAllow: GET, HEAD\r\n\r\n"));
+	bed_serve(bed_hello, &opts);
+	memio_client *c = bed_sent("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+	bed_assert_status(c, 405);
+	bed_assert_has(c, "\r\nAllow: GET, HEAD\r\n\r\n");
 	memio_client_forget(c);
-	sends(c, "BREW / HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_status(c, 501);
-	assert_null(strstr(received(c), "Allow"));
+	bed_sends(c, "BREW / HTTP/1.1\r\nHost: a\r\n\r\n");
+	bed_assert_status(c, 501);
+	bed_assert_lacks(c, "Allow");
 	memio_client_forget(c);
-	sends(c, HELLO);
-	assert_string_equal(received(c), HELLO_REPLY);
-	assert_int_equal(app.requests, 1);
+	bed_sends(c, HELLO);
+	assert_string_equal(bed_received(c), HELLO_REPLY);
+	assert_int_equal(bed.requests, 1);
 }
 
 static void say_path(weir_req *req, void *arg)
@@ -2052,21 +1806,19 @@ static void say_path(weir_req *req, void *arg)
 static void options_of_the_server_are_asked_for_with_an_asterisk(void **state)
 {
 	(void)state;
-	given(say_path, NULL);
-	memio_client *c = connected();
-	sends(c, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"
-	         "OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n"
-	         "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n");
-	const char *text = received(c);
-	assert_int_equal(count(text, "HTTP/1.1 200 OK"), 3);
-	assert_int_equal(count(text, "\r\n\r\n*HTTP"), 1);
-	assert_int_equal(count(text, "\r\n\r\n/xHTTP"), 1);
-	assert_int_equal(count(text, "Content-Length: 1\r\n"), 2);
+	bed_serve(say_path, NULL);
+	memio_client *c = bed_sent("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"
+	                           "OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n"
+	                           "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_int_equal(bed_count(c, "HTTP/1.1 200 OK"), 3);
+	assert_int_equal(bed_count(c, "\r\n\r\n*HTTP"), 1);
+	assert_int_equal(bed_count(c, "\r\n\r\n/xHTTP"), 1);
+	assert_int_equal(bed_count(c, "Content-Length: 1\r\n"), 2);
 	/* Of the others, none has that form. */
 	memio_client_forget(c);
-	sends(c, "GET * HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_status(c, 400);
-	assert_int_equal(app.requests, 3);
+	bed_sends(c, "GET * HTTP/1.1\r\nHost: a\r\n\r\n");
+	bed_assert_status(c, 400);
+	assert_int_equal(bed.requests, 3);
 }
 
 /* What is not handed over is answered, and the connection lives on. */
@@ -2091,17 +1843,15 @@ static void any_method_may_be_handed_over(void **state)
 			                   (yes ? WEIR_METHOD_BIT(rows[i].offered) : 0)};
 
 			set_up(NULL);
-			given(say_hello, &opts);
-			memio_client *c = connected();
-			sends(c, rows[i].text);
-			sends(c, "Host: a\r\n\r\n");
-			assert_status(c, yes ? 200 : rows[i].status);
-			assert_int_equal(count(received(c), "Allow: GET\r\n"),
+			bed_serve(bed_hello, &opts);
+			memio_client *c = bed_sent(rows[i].text);
+			bed_sends(c, "Host: a\r\n\r\n");
+			bed_assert_status(c, yes ? 200 : rows[i].status);
+			assert_int_equal(bed_count(c, "Allow: GET\r\n"),
 			                 !yes && rows[i].status == 405);
-			sends(c, HELLO);
-			assert_int_equal(app.requests, 1 + yes);
-			tear_down(NULL);
-			loop = NULL;
+			bed_sends(c, HELLO);
+			assert_int_equal(bed.requests, 1 + yes);
+			bed_teardown(NULL);
 		}
 }
 
@@ -2110,11 +1860,10 @@ static void connections_may_serve_so_many_requests(void **state)
 	const weir_server_opts opts = {.max_requests = 2};
 
 	(void)state;
-	given(say_hello, &opts);
-	memio_client *c = connected();
-	sends(c, HELLO HELLO HELLO);
-	assert_int_equal(app.requests, 2);
-	assert_int_equal(count(received(c), "Connection: close"), 1);
+	bed_serve(bed_hello, &opts);
+	memio_client *c = bed_sent(HELLO HELLO HELLO);
+	assert_int_equal(bed.requests, 2);
+	assert_int_equal(bed_count(c, "Connection: close"), 1);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
@@ -2123,18 +1872,18 @@ static void connections_beyond_the_limit_wait(void **state)
 	const weir_server_opts opts = {.max_conns = 2};
 
 	(void)state;
-	given(say_hello, &opts);
-	memio_client *a = connected(), *b = connected(), *c = memio_client_connect(NULL);
-	settle();
+	bed_serve(bed_hello, &opts);
+	memio_client *a = bed_client(), *b = bed_client(), *c = memio_client_connect(NULL);
+	bed_settle();
 	assert_false(memio_client_accepted(c));
-	sends(c, HELLO);
+	bed_sends(c, HELLO);
 	/* One that is idle makes room. */
-	sends(a, HELLO);
-	pass(200);
+	bed_sends(a, HELLO);
+	bed_pass(200);
 	assert_int_equal(memio_client_closed(a), MEMIO_CLOSED);
-	assert_string_equal(received(c), HELLO_REPLY);
+	assert_string_equal(bed_received(c), HELLO_REPLY);
 	assert_int_equal(memio_client_closed(b), MEMIO_OPEN);
-	assert_int_equal(weir_server_connections(server), 2);
+	assert_int_equal(weir_server_connections(bed.server), 2);
 }
 
 /* ---- ending servers ----------------------------------------------------- */
@@ -2144,79 +1893,76 @@ static void draining_may_close_the_idle_at_once(void **state)
 	const weir_server_opts opts = {.drain_idle_ms = WEIR_OFF};
 
 	(void)state;
-	given(keep_and_watch, &opts);
-	memio_client *idle = connected(), *silent = connected(), *busy = connected();
-	sends(idle, HELLO);
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	sends(busy, HELLO);
-	weir_server_drain(server, 1000);
-	settle();
+	bed_serve(bed_watch, &opts);
+	memio_client *idle = bed_client(), *silent = bed_client(), *busy = bed_client();
+	bed_sends(idle, HELLO);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_sends(busy, HELLO);
+	weir_server_drain(bed.server, 1000);
+	bed_settle();
 	assert_int_equal(memio_client_closed(idle), MEMIO_CLOSED);
 	assert_int_equal(memio_client_closed(silent), MEMIO_CLOSED);
 	assert_null(memio_client_connect(NULL));
-	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), 0);
-	assert_non_null(strstr(received(busy), "Connection: close\r\n"));
-	memio_client_finish(busy);
-	settle();
-	assert_int_equal(memio_client_closed(busy), MEMIO_CLOSED);
+	assert_int_equal(weir_reply(bed.req, 200, NULL, NULL, 0), 0);
+	bed_assert_has(busy, "Connection: close\r\n");
+	bed_finishes(busy);
 	/* Nothing holds the loop any more. */
-	assert_int_equal(weir_loop_run(loop), 0);
-	assert_int_equal(app.gones, 0);
+	assert_int_equal(weir_loop_run(bed.loop), 0);
+	assert_int_equal(bed.gones, 0);
 }
 
 static void what_is_not_done_in_the_grace_is_cut_off(void **state)
 {
 	(void)state;
-	given(keep_and_watch, NULL);
-	memio_client *c = connected();
-	sends(c, HELLO);
-	pass(100);
-	weir_server_drain(server, WEIR_OFF);
-	weir_server_drain(server, INT64_MAX);
-	weir_server_drain(server, 1000);
-	weir_server_drain(server, 5000);
-	pass(1100);
+	bed_serve(bed_watch, NULL);
+	memio_client *c = bed_sent(HELLO);
+	bed_pass(100);
+	weir_server_drain(bed.server, WEIR_OFF);
+	weir_server_drain(bed.server, INT64_MAX);
+	weir_server_drain(bed.server, 1000);
+	weir_server_drain(bed.server, 5000);
+	bed_pass(1100);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
-	assert_int_equal(app.gones, 1);
-	assert_int_equal(app.why, WEIR_ECLOSED);
-	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
-	assert_int_equal(weir_loop_run(loop), 0);
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(bed.why, WEIR_ECLOSED);
+	assert_int_equal(weir_reply(bed.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
+	assert_int_equal(weir_loop_run(bed.loop), 0);
 }
 
 static void a_drained_loop_drains_its_servers(void **state)
 {
 	(void)state;
-	given(say_hello, NULL);
-	sends(connected(), HELLO);
-	weir_loop_drain(loop);
-	assert_int_equal(weir_loop_run(loop), 0);
-	assert_int_equal(weir_server_connections(server), 0);
+	bed_serve(bed_hello, NULL);
+	bed_sends(bed_client(), HELLO);
+	weir_loop_drain(bed.loop);
+	assert_int_equal(weir_loop_run(bed.loop), 0);
+	assert_int_equal(weir_server_connections(bed.server), 0);
 }
 
 static void requests_in_hand_survive_their_server(void **state)
 {
 	(void)state;
-	given(keep_and_watch, NULL);
-	sends(connected(), "GET /path HTTP/1.1\r\nHost: a\r\n\r\n");
-	weir_server_free(server);
-	assert_int_equal(app.gones, 0);
-	settle();
-	assert_int_equal(app.gones, 1);
-	assert_int_equal(app.why, WEIR_ECLOSED);
-	assert_memory_equal(weir_req_path(app.req).data, "/path", 5);
-	assert_null(weir_req_server(app.req));
-	assert_int_equal(weir_reply(app.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
-	assert_int_equal(weir_loop_run(loop), 0);
+	bed_serve(bed_watch, NULL);
+	bed_sends(bed_client(), "GET /path HTTP/1.1\r\nHost: a\r\n\r\n");
+	weir_server_free(bed.server);
+	assert_int_equal(bed.gones, 0);
+	bed_settle();
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(bed.why, WEIR_ECLOSED);
+	assert_memory_equal(weir_req_path(bed.req).data, "/path", 5);
+	assert_null(weir_req_server(bed.req));
+	assert_int_equal(weir_reply(bed.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
+	assert_int_equal(weir_loop_run(bed.loop), 0);
 }
 
 /* A request that is still in hand when the loop goes is freed with it. */
 static void requests_in_hand_end_with_their_loop(void **state)
 {
 	(void)state;
-	given(keep_and_watch, NULL);
-	sends(connected(), HELLO);
-	sends(connected(), HELLO);
-	weir_server_free(server);
+	bed_serve(bed_watch, NULL);
+	bed_sends(bed_client(), HELLO);
+	bed_sends(bed_client(), HELLO);
+	weir_server_free(bed.server);
 }
 
 /* ---- closing in every callback ------------------------------------------ */
@@ -2231,11 +1977,11 @@ static void maybe_close(int letter, weir_req *req)
 	close_in = 0;
 	if (end_too && end_first)
 		weir_reply(req, 200, NULL, "x", 1);
-	weir_server_free(server);
+	weir_server_free(bed.server);
 	if (end_too && !end_first)
 		weir_reply_end(req);
 	else if (!end_too)
-		app.req = req;
+		bed.req = req;
 }
 
 static size_t closing_data(weir_req *req, const char *data, size_t len, void *arg)
@@ -2290,7 +2036,7 @@ static void closing_handler(weir_req *req, void *arg)
 		weir_reply_begin(req, 200, WEIR_UNKNOWN);
 		weir_reply_write(req, piece, sizeof piece);
 	}
-	app.req = NULL;
+	bed.req = NULL;
 	maybe_close('h', req);
 }
 
@@ -2306,29 +2052,29 @@ static void a_server_may_be_freed_in_any_callback(void **state)
 		end_too = i % 3 > 0;
 		end_first = i % 3 > 1 && close_in != 'r';
 		const char letter = (char)close_in;
-		given(closing_handler, &opts);
-		memio_client *c = connected();
+		bed_serve(closing_handler, &opts);
+		memio_client *c = bed_client();
 		memio_client_window(c, 1000);
 		if (letter == 'x')
-			sends(c, EXPECTING);
+			bed_sends(c, EXPECTING);
 		else
-			sends(c, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-			         "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n" HELLO);
+			bed_sends(c,
+			          "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+			          "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n" HELLO);
 		memio_client_window(c, SIZE_MAX);
-		settle();
+		bed_settle();
 		if (letter == 'g')
 			memio_client_reset(c);
 		else
 			memio_client_finish(c);
-		settle();
+		bed_settle();
 		assert_int_equal(close_in, 0);
 		assert_int_equal(memio_open_fds() > 0, true); /* the loop's own */
 		if (!end_too) {
-			assert_non_null(app.req);
-			assert_int_equal(weir_reply_end(app.req), WEIR_ECLOSED);
+			assert_non_null(bed.req);
+			assert_int_equal(weir_reply_end(bed.req), WEIR_ECLOSED);
 		}
-		tear_down(NULL);
-		loop = NULL;
+		bed_teardown(NULL);
 	}
 }
 
@@ -2343,26 +2089,30 @@ struct run {
 
 static char big_body[30000];
 
-static void play(const struct run *run)
+static void play(void *arg)
 {
-	if (open_server(run->handler, NULL) < 0)
+	const struct run *run = arg;
+
+	memset(&app, 0, sizeof app);
+	app.most = SIZE_MAX;
+	if (bed_try_serve(run->handler, NULL) < 0)
 		return;
 	memio_client *c = memio_client_connect(NULL);
 	if (!c)
 		return;
 	memio_client_window(c, 300);
-	for (int i = 0; i < run->times && weir_loop_step(loop, 0) >= 0; i++) {
+	for (int i = 0; i < run->times && weir_loop_step(bed.loop, 0) >= 0; i++) {
 		size_t len = strlen(run->text), half = len / 2;
 
 		memio_client_send(c, run->text, half);
-		weir_loop_step(loop, 0);
+		weir_loop_step(bed.loop, 0);
 		memio_client_send(c, run->text + half, len - half);
-		weir_loop_step(loop, 0);
+		weir_loop_step(bed.loop, 0);
 	}
-	for (int i = 0; i < 40 && weir_loop_step(loop, 100) >= 0; i++)
+	for (int i = 0; i < 40 && weir_loop_step(bed.loop, 100) >= 0; i++)
 		memio_client_window(c, i < 20 ? 300 : SIZE_MAX);
 	memio_client_finish(c);
-	for (int i = 0; i < 10 && weir_loop_step(loop, 1000) >= 0; i++)
+	for (int i = 0; i < 10 && weir_loop_step(bed.loop, 1000) >= 0; i++)
 		continue;
 }
 
@@ -2385,10 +2135,10 @@ static void big_reply(weir_req *req, void *arg)
 
 static void every_allocation_may_fail(void **state)
 {
-	static const struct run runs[] = {
-		{"hello", say_hello, HELLO, 3},
+	static struct run runs[] = {
+		{"hello", bed_hello, HELLO, 3},
 		{"a big reply", big_reply, HELLO, 1},
-		{"16 pipelined", say_hello,
+		{"16 pipelined", bed_hello,
 	         HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO
 	                 HELLO HELLO,
 	         2},
@@ -2398,38 +2148,27 @@ static void every_allocation_may_fail(void **state)
 	         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 	         "5\r\nabcde\r\n3\r\nfgh\r\n0\r\nT: u\r\nV: w\r\n\r\n",
 	         3},
-		{"a refusal", say_hello, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 1},
-		{"a method", say_hello, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 1},
+		{"a refusal", bed_hello, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 1},
+		{"a method", bed_hello, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 1},
 		{"later", late_reply, HELLO HELLO, 1},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
-		for (int after = 0; after < 2; after++)
-			for (size_t nth = 1;; nth++) {
-				set_up(NULL);
-				alloc.fail_at = nth;
-				alloc.fail_after = after;
-				play(&runs[i]);
-				const size_t refused = alloc.refused;
-				tear_down(NULL);
-				loop = NULL;
-				if (!refused)
-					break;
-				assert_true(nth < 1000);
-			}
+		bed_every_allocation_fails(play, &runs[i]);
 }
 
 enum { CROWD = 6 };
 
 /* More clients than descriptors; each keeps its connection. How many were answered. */
-static int play_crowd(void)
+static void play_crowd(void *arg)
 {
 	memio_client *clients[CROWD];
-	int answered = 0;
+	int *answered = arg;
 
-	if (open_server(say_hello, NULL) < 0)
-		return 0;
+	*answered = 0;
+	if (bed_try_serve(bed_hello, NULL) < 0)
+		return;
 	/* Numbers begin at 3: there is room for two. */
 	memio_fd_limit(3 + memio_open_fds() + 2);
 	for (int i = 0; i < CROWD; i++) {
@@ -2437,35 +2176,23 @@ static int play_crowd(void)
 		assert_non_null(clients[i]);
 		memio_client_send_text(clients[i], HELLO);
 	}
-	for (int i = 0; i < 40 && weir_loop_step(loop, 100) >= 0; i++)
+	for (int i = 0; i < 40 && weir_loop_step(bed.loop, 100) >= 0; i++)
 		continue;
 	for (int i = 0; i < CROWD; i++) {
-		answered += count(received(clients[i]), "Hello World") > 0;
+		*answered += bed_count(clients[i], "Hello World") > 0;
 		memio_client_close(clients[i]);
 	}
-	for (int i = 0; i < 10 && weir_loop_step(loop, 1000) >= 0; i++)
+	for (int i = 0; i < 10 && weir_loop_step(bed.loop, 1000) >= 0; i++)
 		continue;
-	return answered;
 }
 
 static void every_allocation_may_fail_out_of_descriptors(void **state)
 {
+	int answered;
+
 	(void)state;
-	for (int after = 0; after < 2; after++)
-		for (size_t nth = 1;; nth++) {
-			set_up(NULL);
-			alloc.fail_at = nth;
-			alloc.fail_after = after;
-			const int answered = play_crowd();
-			const size_t refused = alloc.refused;
-			tear_down(NULL);
-			loop = NULL;
-			if (!refused) {
-				assert_int_equal(answered, CROWD);
-				break;
-			}
-			assert_true(nth < 1000);
-		}
+	bed_every_allocation_fails(play_crowd, &answered);
+	assert_int_equal(answered, CROWD);
 }
 
 /* ---- options ------------------------------------------------------------ */
@@ -2474,22 +2201,22 @@ static void options_are_checked(void **state)
 {
 	static const weir_server_opts bad[] = {
 		{.request = NULL},
-		{.request = say_hello, .max_head = -1},
-		{.request = say_hello, .max_fields = 70000},
-		{.request = say_hello, .max_target = -5},
-		{.request = say_hello, .max_body = -2},
-		{.request = say_hello, .max_conns = -2},
-		{.request = say_hello, .head_ms = -1},
-		{.request = say_hello, .body_rate = -2},
-		{.request = say_hello, .low = 10, .high = 5},
-		{.request = say_hello, .high = 10, .max_queue = 5},
-		{.request = say_hello, .methods = 1u << 20},
-		{.request = say_hello, .max_per_peer = -2},
-		{.request = say_hello, .max_pipelined = -2},
-		{.request = say_hello, .max_requests = 65535},
-		{.request = say_hello, .drain_idle_ms = -2},
+		{.request = bed_hello, .max_head = -1},
+		{.request = bed_hello, .max_fields = 70000},
+		{.request = bed_hello, .max_target = -5},
+		{.request = bed_hello, .max_body = -2},
+		{.request = bed_hello, .max_conns = -2},
+		{.request = bed_hello, .head_ms = -1},
+		{.request = bed_hello, .body_rate = -2},
+		{.request = bed_hello, .low = 10, .high = 5},
+		{.request = bed_hello, .high = 10, .max_queue = 5},
+		{.request = bed_hello, .methods = 1u << 20},
+		{.request = bed_hello, .max_per_peer = -2},
+		{.request = bed_hello, .max_pipelined = -2},
+		{.request = bed_hello, .max_requests = 65535},
+		{.request = bed_hello, .drain_idle_ms = -2},
 	};
-	static const weir_server_opts good = {.request = say_hello,
+	static const weir_server_opts good = {.request = bed_hello,
 	                                      .max_body = WEIR_OFF,
 	                                      .max_conns = WEIR_OFF,
 	                                      .max_requests = WEIR_OFF,
@@ -2501,22 +2228,22 @@ static void options_are_checked(void **state)
 	                                      .max_queue = 1000};
 
 	(void)state;
-	given(say_hello, NULL);
+	bed_serve(bed_hello, NULL);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		weir_server *s = server;
+		weir_server *s = bed.server;
 
-		assert_int_equal(weir_server_new(&s, loop, &bad[i]), WEIR_EINVALID);
+		assert_int_equal(weir_server_new(&s, bed.loop, &bad[i]), WEIR_EINVALID);
 		assert_null(s);
 	}
 	weir_server *s;
-	assert_int_equal(weir_server_new(&s, loop, &good), 0);
+	assert_int_equal(weir_server_new(&s, bed.loop, &good), 0);
 	weir_server_free(s);
 	weir_server_free(NULL);
-	assert_int_equal(weir_http_listen(loop, "nonsense", say_hello, NULL), WEIR_EADDRESS);
-	assert_int_equal(weir_http_listen(loop, "127.0.0.1:80", say_hello, NULL), -EADDRINUSE);
+	assert_int_equal(weir_http_listen(bed.loop, "nonsense", bed_hello, NULL), WEIR_EADDRESS);
+	assert_int_equal(weir_http_listen(bed.loop, "127.0.0.1:80", bed_hello, NULL), -EADDRINUSE);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, bed_teardown)
 
 int main(void)
 {

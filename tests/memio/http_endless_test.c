@@ -4,14 +4,9 @@
  * nothing more, and all that is allocated for the connection stays below a
  * bound throughout.
  */
-#include "tests/support/test.h"
+#include "tests/memio/http_bed.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "http/conn.h"
-#include "tests/memio/memio.h"
 
 enum { MOST = 128 * 1024, ENOUGH = 4 * 1024 * 1024, LARGE = 60000, SMALL = 7 };
 
@@ -51,18 +46,7 @@ static const struct endless kinds[] = {
 	{"tiny chunks to be echoed", POST CHUNKED, "1\r\nx\r\n", 0, true},
 };
 
-static struct test_alloc alloc;
-static weir_loop *loop;
-
 /* ---- the application ---------------------------------------------------- */
-
-static size_t drop(weir_req *req, const char *data, size_t len, void *arg)
-{
-	(void)req;
-	(void)data;
-	(void)arg;
-	return len;
-}
 
 static size_t echo(weir_req *req, const char *data, size_t len, void *arg)
 {
@@ -84,17 +68,11 @@ static void end(weir_req *req, void *arg)
 	weir_reply(req, 200, NULL, "Hello World\n", 12);
 }
 
-static void end_gone(weir_req *req, int why, void *arg)
-{
-	(void)why;
-	(void)arg;
-	weir_reply_end(req);
-}
-
 static void handle(weir_req *req, void *arg)
 {
-	static const weir_req_ops drops = {.data = drop, .end = end, .gone = end_gone};
-	static const weir_req_ops echoes = {.data = echo, .drain = go_on, .gone = end_gone};
+	static const weir_req_ops drops = {
+		.data = bed_on_data, .end = end, .gone = bed_on_gone_end};
+	static const weir_req_ops echoes = {.data = echo, .drain = go_on, .gone = bed_on_gone_end};
 	const bool is_post = weir_req_method(req) == WEIR_POST;
 
 	weir_req_on(req, is_post ? &echoes : &drops, arg);
@@ -102,34 +80,7 @@ static void handle(weir_req *req, void *arg)
 		weir_reply_begin(req, 200, weir_req_length(req));
 }
 
-/* ---- the world ---------------------------------------------------------- */
-
-static void given(void)
-{
-	const weir_loop_opts loop_opts = {.alloc = test_alloc_fn, .alloc_arg = &alloc};
-	const weir_server_opts opts = {.request = handle};
-	weir_server *server;
-
-	memio_reset();
-	memset(&alloc, 0, sizeof alloc);
-	assert_int_equal(weir_loop_new(&loop, &loop_opts), 0);
-	assert_int_equal(weir_server_new(&server, loop, &opts), 0);
-	assert_int_equal(weir_server_listen(server, NULL, "127.0.0.1:80"), 0);
-}
-
-static void nothing_is_left(void)
-{
-	weir_loop_free(loop);
-	assert_int_equal(alloc.live_octets, 0);
-	assert_int_equal(memio_open_fds(), 0);
-	assert_null(memio_misuse());
-}
-
-static void settle(void)
-{
-	for (int i = 0; i < 4; i++)
-		assert_true(weir_loop_step(loop, 0) >= 0);
-}
+/* ---- the peer ----------------------------------------------------------- */
 
 /* Sends so many of the endless octets, from the n-th on. */
 static void send_some(memio_client *c, const char *again, size_t n, size_t len)
@@ -140,7 +91,7 @@ static void send_some(memio_client *c, const char *again, size_t n, size_t len)
 	for (size_t i = 0; i < len; i++)
 		piece[i] = again[(n + i) % period];
 	memio_client_send(c, piece, len);
-	settle();
+	bed_turns(4);
 }
 
 static bool is_over(const struct endless *kind, memio_client *c, size_t sent)
@@ -154,24 +105,21 @@ static bool is_over(const struct endless *kind, memio_client *c, size_t sent)
 /* The most that was allocated for it. */
 static size_t cost(const struct endless *kind, size_t piece)
 {
-	const size_t before = alloc.live_octets;
+	const size_t before = bed.alloc.live_octets;
 	memio_client *c = memio_client_connect(NULL);
 	size_t most = 0;
-	char line[20];
 
 	if (kind->unread)
 		memio_client_window(c, 0);
-	settle();
+	bed_turns(4);
 	memio_client_send_text(c, kind->begin);
 	for (size_t sent = 0; !is_over(kind, c, sent); sent += piece) {
 		send_some(c, kind->again, sent, piece);
-		if (alloc.live_octets - before > most)
-			most = alloc.live_octets - before;
+		if (bed.alloc.live_octets - before > most)
+			most = bed.alloc.live_octets - before;
 	}
-	snprintf(line, sizeof line, "HTTP/1.1 %d ", kind->status);
-	if (kind->status && strncmp(memio_client_received(c, NULL), line, strlen(line)) != 0)
-		fail_msg("%s: not refused with %d: %s", kind->name, kind->status,
-		         memio_client_received(c, NULL));
+	if (kind->status && bed_status(c) != kind->status)
+		fail_msg("%s: not refused with %d: %s", kind->name, kind->status, bed_received(c));
 	if (!kind->status)
 		assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 	return most;
@@ -182,9 +130,10 @@ static void try_all(size_t piece)
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		size_t most;
 
-		given();
+		bed_setup(NULL);
+		bed_serve(handle, NULL);
 		most = cost(&kinds[i], piece);
-		nothing_is_left();
+		bed_teardown(NULL);
 		if (most > MOST)
 			fail_msg("%s: %zu octets", kinds[i].name, most);
 	}

@@ -5,7 +5,7 @@
  * fixture's log; what the client receives must follow from the same log: a reply
  * for each `done`, in order, and for `error` a last one with its status.
  */
-#include "tests/support/test.h"
+#include "tests/memio/http_bed.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,14 +13,9 @@
 #include <string.h>
 
 #include "http/conn.h"
-#include "tests/memio/memio.h"
 #include "tests/support/fixture.h"
 
 enum { LONG_FIXTURE = 600, SOME_CUTS = 12, LOG_ROOM = 256 * 1024 };
-
-static struct test_alloc alloc;
-static weir_loop *loop;
-static weir_server *server;
 
 /* ---- text --------------------------------------------------------------- */
 
@@ -160,9 +155,7 @@ static struct outcome read_log(const struct fixture *f)
 /* All methods are the handler's, so that there is a log of each. */
 static void given(const weir_limits *limits)
 {
-	const weir_loop_opts loop_opts = {.alloc = test_alloc_fn, .alloc_arg = &alloc};
 	const weir_server_opts opts = {
-		.request = handle,
 		.methods = (WEIR_METHOD_BIT(WEIR_PATCH) << 1) - 1,
 		.max_body = limits->body ? (int64_t)limits->body : WEIR_OFF,
 		.max_head = (int32_t)limits->head,
@@ -170,30 +163,13 @@ static void given(const weir_limits *limits)
 		.max_fields = limits->fields,
 	};
 
-	memio_reset();
-	memset(&alloc, 0, sizeof alloc);
-	assert_int_equal(weir_loop_new(&loop, &loop_opts), 0);
-	assert_int_equal(weir_server_new(&server, loop, &opts), 0);
-	assert_int_equal(weir_server_listen(server, NULL, "127.0.0.1:80"), 0);
+	bed_setup(NULL);
+	bed_serve(handle, &opts);
 	/* These have no option. */
-	server->limits.chunk_line = limits->chunk_line;
-	server->limits.chunk_ext = limits->chunk_ext;
-	server->limits.trailer = limits->trailer;
-	server->limits.trailers = limits->trailers;
-}
-
-static void nothing_is_left(void)
-{
-	weir_loop_free(loop);
-	assert_int_equal(alloc.live_blocks, 0);
-	assert_int_equal(memio_open_fds(), 0);
-	assert_null(memio_misuse());
-}
-
-static void settle(int turns)
-{
-	for (int i = 0; i < turns; i++)
-		assert_true(weir_loop_step(loop, 0) >= 0);
+	bed.server->limits.chunk_line = limits->chunk_line;
+	bed.server->limits.chunk_ext = limits->chunk_ext;
+	bed.server->limits.trailer = limits->trailer;
+	bed.server->limits.trailers = limits->trailers;
 }
 
 /* Sends the octets in pieces, of which the first is shorter; then the client waits. */
@@ -203,16 +179,16 @@ static memio_client *sent(const struct fixture *f, size_t first, size_t step)
 	size_t at = 0, end = first;
 
 	clear(&seen);
-	settle(2);
+	bed_turns(2);
 	while (at < f->len) {
 		end = end < f->len ? end : f->len;
 		memio_client_send(c, f->octets + at, end - at);
-		settle(2);
+		bed_turns(2);
 		at = end;
 		end += step;
 	}
 	/* More requests than are begun in one go take more turns. */
-	settle(20);
+	bed_turns(20);
 	return c;
 }
 
@@ -270,12 +246,12 @@ static const char *fault_of_end(memio_client *c, const struct outcome *o)
 	if (memio_client_closed(c) != (last ? MEMIO_FINISHED : MEMIO_OPEN))
 		return last ? "the connection goes on" : "the connection is ended";
 	clear(&replies);
-	put(&replies, "%s", memio_client_received(c, NULL));
+	put(&replies, "%s", bed_received(c));
 	memio_client_finish(c);
-	settle(6);
+	bed_turns(6);
 	if (memio_client_closed(c) != MEMIO_CLOSED)
 		return "not closed when the client ended its side";
-	if (strcmp(memio_client_received(c, NULL), replies.data) != 0)
+	if (strcmp(bed_received(c), replies.data) != 0)
 		return "a reply to a client that left";
 	return NULL;
 }
@@ -284,7 +260,7 @@ static void try(const char *name, const struct fixture *f, size_t first, size_t 
 {
 	const struct outcome o = read_log(f);
 	memio_client *c = sent(f, first, step);
-	const char *fault = fault_of(memio_client_received(c, NULL), &o);
+	const char *fault = fault_of(bed_received(c), &o);
 
 	if (!fault)
 		fault = fault_of_end(c, &o);
@@ -292,10 +268,9 @@ static void try(const char *name, const struct fixture *f, size_t first, size_t 
 		fault = "the handler saw something else";
 	if (fault)
 		fail_msg("%s, cut at %zu, then every %zu: %s\nreceived\n%s\nseen\n%s\nexpected\n%s",
-		         name, first, step, fault, memio_client_received(c, NULL), seen.data,
-		         f->expected);
+		         name, first, step, fault, bed_received(c), seen.data, f->expected);
 	memio_client_close(c);
-	settle(2);
+	bed_turns(2);
 }
 
 /* ---- the tests ---------------------------------------------------------- */
@@ -319,7 +294,7 @@ static void whole(const char *name, const struct fixture *f)
 		return;
 	given(&f->limits);
 	try(name, f, f->len, 1);
-	nothing_is_left();
+	bed_teardown(NULL);
 }
 
 static void octets(const char *name, const struct fixture *f)
@@ -328,7 +303,7 @@ static void octets(const char *name, const struct fixture *f)
 		return;
 	given(&f->limits);
 	try(name, f, f->len > LONG_FIXTURE ? f->len - LONG_FIXTURE : 1, 1);
-	nothing_is_left();
+	bed_teardown(NULL);
 }
 
 static void cut_in_two(const char *name, const struct fixture *f)
@@ -340,7 +315,7 @@ static void cut_in_two(const char *name, const struct fixture *f)
 	given(&f->limits);
 	for (size_t at = 1; at < f->len; at += step)
 		try(name, f, at, f->len);
-	nothing_is_left();
+	bed_teardown(NULL);
 }
 
 static void every_fixture_sent_whole(void **state)

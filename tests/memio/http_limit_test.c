@@ -3,14 +3,14 @@
  * test has a bystander, whose requests are answered at once all the time. Over the
  * kernel in memory: no time passes but what a test lets pass.
  */
-#include "tests/memio/served.h"
+#include "tests/memio/http_bed.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/addr.h"
 #include "core/stream.h"
+#include "http/conn.h"
 
 #define CLOSE "Connection: close\r\n"
 #define POST "POST / HTTP/1.1\r\nHost: a\r\n"
@@ -23,36 +23,35 @@ static void on_request(weir_req *req, void *arg)
 	const weir_str path = weir_req_path(req);
 
 	if (weir_req_method(req) == WEIR_POST)
-		served_read(req, arg);
+		bed_read(req, arg);
 	else if (path.len == 5 && memcmp(path.data, "/keep", 5) == 0)
-		served_keep(req, arg);
+		bed_watch(req, arg);
 	else
-		served_hello(req, arg);
+		bed_hello(req, arg);
 }
 
 static void given(weir_server_opts opts)
 {
-	opts.request = on_request;
-	served_open(&opts);
-	bystander = served_client();
-	served_asks(bystander);
+	bed_serve(on_request, &opts);
+	bystander = bed_client();
+	bed_exchange(bystander);
 }
 
 static void others_are_served(void)
 {
-	const int before = served.requests;
+	const int before = bed.requests;
 	const int64_t now = memio_now();
 
-	served_asks(bystander);
+	bed_exchange(bystander);
 	assert_int_equal(memio_now(), now);
-	served.requests = before;
+	bed.requests = before;
 }
 
 /* Time passes, and the bystander is served all the time. */
 static void pass(int64_t ms)
 {
 	for (; ms > 0; ms -= 100) {
-		served_pass(ms < 100 ? ms : 100);
+		bed_pass(ms < 100 ? ms : 100);
 		others_are_served();
 	}
 }
@@ -60,23 +59,23 @@ static void pass(int64_t ms)
 /* It was answered once, and no later octet is a request; the connection lingers, and ends. */
 static void assert_refused(memio_client *c, int status)
 {
-	assert_int_equal(served_status(c), status);
-	assert_int_equal(served_count(c, "HTTP/1.1 "), 1);
-	assert_int_equal(served_count(c, CLOSE), 1);
+	bed_assert_status(c, status);
+	assert_int_equal(bed_count(c, "HTTP/1.1 "), 1);
+	assert_int_equal(bed_count(c, CLOSE), 1);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 	others_are_served();
-	served_sends(c, HELLO);
-	assert_int_equal(served_count(c, "HTTP/1.1 "), 1);
+	bed_sends(c, HELLO);
+	assert_int_equal(bed_count(c, "HTTP/1.1 "), 1);
 	pass(2100);
 	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
-	assert_int_equal(weir_server_connections(served.server), 1);
+	assert_int_equal(weir_server_connections(bed.server), 1);
 }
 
 static void send_many(memio_client *c, const char *text, int times)
 {
 	for (int i = 0; i < times; i++)
 		memio_client_send_text(c, text);
-	served_settle();
+	bed_settle();
 }
 
 /* ---- what a head may cost ----------------------------------------------- */
@@ -85,26 +84,24 @@ static void a_target_has_a_length(void **state)
 {
 	(void)state;
 	for (int over = 0; over < 2; over++) {
-		served_setup(NULL);
+		bed_setup(NULL);
 		given((weir_server_opts){0});
-		memio_client *c = served_client();
-		served_sends(c, "GET /");
+		memio_client *c = bed_sent("GET /");
 		send_many(c, "a", 8191 + over);
-		served_sends(c, " HTTP/1.1\r\nHost: a\r\n\r\n");
+		bed_sends(c, " HTTP/1.1\r\nHost: a\r\n\r\n");
 		if (over)
 			assert_refused(c, 414);
 		else
-			assert_int_equal(served_status(c), 200);
-		served_teardown(NULL);
+			bed_assert_status(c, 200);
+		bed_teardown(NULL);
 	}
-	served_setup(NULL);
+	bed_setup(NULL);
 	given((weir_server_opts){.max_target = 3});
-	memio_client *c = served_client();
-	served_sends(c, "GET /ab HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_int_equal(served_status(c), 200);
+	memio_client *c = bed_sent("GET /ab HTTP/1.1\r\nHost: a\r\n\r\n");
+	bed_assert_status(c, 200);
 	memio_client_forget(c);
 	/* As soon as it is too long, not when it ends. */
-	served_sends(c, "GET /abc");
+	bed_sends(c, "GET /abc");
 	assert_refused(c, 414);
 }
 
@@ -114,23 +111,21 @@ static void a_head_has_a_size(void **state)
 
 	(void)state;
 	for (int over = 0; over < 2; over++) {
-		served_setup(NULL);
+		bed_setup(NULL);
 		given((weir_server_opts){.max_head = 1000});
-		memio_client *c = served_client();
-		served_sends(c, begin);
+		memio_client *c = bed_sent(begin);
 		send_many(c, "x", 1000 - (int)(sizeof begin - 1) - 4 + over);
-		served_sends(c, "\r\n\r\n");
+		bed_sends(c, "\r\n\r\n");
 		if (over)
 			assert_refused(c, 431);
 		else
-			assert_int_equal(served_status(c), 200);
-		served_teardown(NULL);
+			bed_assert_status(c, 200);
+		bed_teardown(NULL);
 	}
 	/* One without an end is refused where it passes the limit. */
-	served_setup(NULL);
+	bed_setup(NULL);
 	given((weir_server_opts){0});
-	memio_client *c = served_client();
-	served_sends(c, begin);
+	memio_client *c = bed_sent(begin);
 	send_many(c, "xxxxxxxxxxxxxxxx", 32 * 64);
 	assert_refused(c, 431);
 }
@@ -139,13 +134,12 @@ static void fields_have_a_number(void **state)
 {
 	(void)state;
 	given((weir_server_opts){0});
-	memio_client *c = served_client();
-	served_sends(c, "GET / HTTP/1.1\r\nHost: a\r\n");
+	memio_client *c = bed_sent("GET / HTTP/1.1\r\nHost: a\r\n");
 	send_many(c, "a: b\r\n", 99);
-	served_sends(c, "\r\n");
-	assert_int_equal(served_status(c), 200);
+	bed_sends(c, "\r\n");
+	bed_assert_status(c, 200);
 	memio_client_forget(c);
-	served_sends(c, "GET / HTTP/1.1\r\nHost: a\r\n");
+	bed_sends(c, "GET / HTTP/1.1\r\nHost: a\r\n");
 	send_many(c, "a: b\r\n", 100);
 	assert_refused(c, 431);
 }
@@ -156,30 +150,27 @@ static void a_long_body_is_refused_before_it_is_read(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.max_body = 10});
-	const int before = served.requests;
-	memio_client *c = served_client();
-	served_sends(c, POST "Content-Length: 11\r\nExpect: 100-continue\r\n\r\n");
+	const int before = bed.requests;
+	memio_client *c = bed_sent(POST "Content-Length: 11\r\nExpect: 100-continue\r\n\r\n");
 	assert_refused(c, 413);
-	assert_int_equal(served_count(c, "100 Continue"), 0);
-	assert_int_equal(served.requests, before);
-	c = served_client();
-	served_sends(c, POST "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n");
-	assert_int_equal(served_status(c), 100);
-	weir_reply_end(served.req);
+	assert_int_equal(bed_count(c, "100 Continue"), 0);
+	assert_int_equal(bed.requests, before);
+	c = bed_sent(POST "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n");
+	bed_assert_status(c, 100);
+	weir_reply_end(bed.req);
 }
 
 static void a_chunked_body_is_refused_where_it_passes_the_limit(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.max_body = 10});
-	memio_client *c = served_client();
-	served_sends(c, POST "Transfer-Encoding: chunked\r\n\r\n8\r\noctets..\r\n");
-	assert_string_equal(served_received(c), "");
-	served_sends(c, "3\r\n");
-	assert_int_equal(served.gones, 1);
-	assert_int_equal(served.why, WEIR_ETOOBIG);
+	memio_client *c = bed_sent(POST "Transfer-Encoding: chunked\r\n\r\n8\r\noctets..\r\n");
+	assert_string_equal(bed_received(c), "");
+	bed_sends(c, "3\r\n");
+	assert_int_equal(bed.gones, 1);
+	assert_int_equal(bed.why, WEIR_ETOOBIG);
 	assert_refused(c, 413);
-	assert_int_equal(weir_reply_end(served.req), WEIR_ECLOSED);
+	assert_int_equal(weir_reply_end(bed.req), WEIR_ECLOSED);
 }
 
 /* What has begun cannot become another reply: it breaks off. */
@@ -187,17 +178,16 @@ static void a_reply_that_has_begun_breaks_off(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.max_body = 10});
-	memio_client *c = served_client();
-	served_sends(c, POST "Transfer-Encoding: chunked\r\n\r\n8\r\noctets..\r\n");
-	weir_reply_begin(served.req, 200, WEIR_UNKNOWN);
-	weir_reply_write(served.req, "piece", 5);
-	served_sends(c, "3\r\n");
-	assert_int_equal(served_count(c, "HTTP/1.1 "), 1);
-	assert_int_equal(served_status(c), 200);
-	assert_int_equal(served_count(c, "\r\n0\r\n"), 0);
+	memio_client *c = bed_sent(POST "Transfer-Encoding: chunked\r\n\r\n8\r\noctets..\r\n");
+	weir_reply_begin(bed.req, 200, WEIR_UNKNOWN);
+	weir_reply_write(bed.req, "piece", 5);
+	bed_sends(c, "3\r\n");
+	assert_int_equal(bed_count(c, "HTTP/1.1 "), 1);
+	bed_assert_status(c, 200);
+	assert_int_equal(bed_count(c, "\r\n0\r\n"), 0);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	assert_int_equal(served.why, WEIR_ETOOBIG);
-	weir_reply_end(served.req);
+	assert_int_equal(bed.why, WEIR_ETOOBIG);
+	weir_reply_end(bed.req);
 	others_are_served();
 }
 
@@ -210,10 +200,10 @@ static memio_client *crowd[CROWD];
 static void a_crowd_comes(const char *text)
 {
 	for (int i = 0; i < CROWD; i++) {
-		crowd[i] = served_client();
+		crowd[i] = bed_client();
 		memio_client_send_text(crowd[i], text);
 	}
-	served_settle();
+	bed_settle();
 }
 
 /* One octet each in each second. */
@@ -232,13 +222,13 @@ static void a_head_that_dribbles_is_408(void **state)
 	given((weir_server_opts){0});
 	a_crowd_comes("GET / HTTP/1.1\r\nX: ");
 	dribble(9, "a");
-	assert_string_equal(served_received(crowd[0]), "");
-	assert_int_equal(weir_server_connections(served.server), CROWD + 1);
+	assert_string_equal(bed_received(crowd[0]), "");
+	assert_int_equal(weir_server_connections(bed.server), CROWD + 1);
 	dribble(2, "a");
 	for (int i = 0; i < CROWD; i++)
-		assert_int_equal(served_status(crowd[i]), 408);
+		bed_assert_status(crowd[i], 408);
 	pass(2100);
-	assert_int_equal(weir_server_connections(served.server), 1);
+	assert_int_equal(weir_server_connections(bed.server), 1);
 }
 
 /* pummel/test-http-upload-timeout (Node 0.6) has the other half: who is slow but not too
@@ -248,34 +238,32 @@ static void a_body_that_dribbles_is_408(void **state)
 	(void)state;
 	given((weir_server_opts){0});
 	a_crowd_comes(POST "Content-Length: 1000000\r\n\r\n");
-	memio_client *slow = served_client();
-	served_sends(slow, POST "Content-Length: 100000\r\n\r\n");
-	weir_req *kept = served.req;
+	memio_client *slow = bed_sent(POST "Content-Length: 100000\r\n\r\n");
+	weir_req *kept = bed.req;
 	for (int s = 0; s < 11; s++) {
 		char octets[120] = "";
 
 		memio_client_send(slow, octets, sizeof octets);
 		dribble(1, "a");
 	}
-	assert_int_equal(served.gones, CROWD);
-	assert_int_equal(served.why, WEIR_ETIMEOUT);
+	assert_int_equal(bed.gones, CROWD);
+	assert_int_equal(bed.why, WEIR_ETIMEOUT);
 	for (int i = 0; i < CROWD; i++)
-		assert_int_equal(served_status(crowd[i]), 408);
+		bed_assert_status(crowd[i], 408);
 	assert_int_equal(memio_client_closed(slow), MEMIO_OPEN);
 	assert_int_equal(weir_reply(kept, 200, NULL, NULL, 0), 0);
-	assert_int_equal(served_status(slow), 200);
+	bed_assert_status(slow, 200);
 }
 
 static weir_req *crowd_reqs[CROWD];
 
 static void keep_for_crowd(weir_req *req, void *arg)
 {
-	if (served.requests < CROWD)
-		crowd_reqs[served.requests] = req;
-	if (served.requests < CROWD)
-		served_keep(req, arg);
-	else
-		served_hello(req, arg);
+	if (bed.requests <= CROWD) {
+		crowd_reqs[bed.requests - 1] = req;
+		bed_watch(req, arg);
+	} else
+		bed_hello(req, arg);
 }
 
 static void a_reader_that_dribbles_is_reset(void **state)
@@ -283,13 +271,13 @@ static void a_reader_that_dribbles_is_reset(void **state)
 	static char body[20000];
 
 	(void)state;
-	served_open(&(weir_server_opts){.request = keep_for_crowd});
+	bed_serve(keep_for_crowd, NULL);
 	for (int i = 0; i < CROWD; i++) {
-		crowd[i] = served_client();
+		crowd[i] = bed_client();
 		memio_client_window(crowd[i], 500);
-		served_sends(crowd[i], HELLO);
+		bed_sends(crowd[i], HELLO);
 	}
-	bystander = served_client();
+	bystander = bed_client();
 	for (int i = 0; i < CROWD; i++)
 		assert_true(weir_reply(crowd_reqs[i], 200, NULL, body, sizeof body) > 0);
 	for (int s = 0; s < 9; s++) {
@@ -301,7 +289,7 @@ static void a_reader_that_dribbles_is_reset(void **state)
 	pass(1200);
 	for (int i = 0; i < CROWD; i++)
 		assert_int_equal(memio_client_closed(crowd[i]), MEMIO_RESET);
-	assert_int_equal(weir_server_connections(served.server), 1);
+	assert_int_equal(weir_server_connections(bed.server), 1);
 }
 
 /* ---- who is silent ------------------------------------------------------ */
@@ -310,18 +298,18 @@ static void silence_is_not_answered(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.head_ms = 2000, .idle_ms = 5000});
-	memio_client *fresh = served_client(), *kept = served_client();
-	served_asks(kept);
+	memio_client *fresh = bed_client(), *kept = bed_client();
+	bed_exchange(kept);
 	pass(1900);
 	assert_int_equal(memio_client_closed(fresh), MEMIO_OPEN);
 	pass(200);
 	assert_int_equal(memio_client_closed(fresh), MEMIO_CLOSED);
-	assert_string_equal(served_received(fresh), "");
+	assert_string_equal(bed_received(fresh), "");
 	pass(2800);
 	assert_int_equal(memio_client_closed(kept), MEMIO_OPEN);
 	pass(200);
 	assert_int_equal(memio_client_closed(kept), MEMIO_CLOSED);
-	assert_string_equal(served_received(kept), "");
+	assert_string_equal(bed_received(kept), "");
 }
 
 /* ---- how many connections ----------------------------------------------- */
@@ -330,20 +318,20 @@ static void connections_beyond_the_limit_wait_for_room(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.max_conns = 3});
-	memio_client *busy = served_client(), *idle = served_client();
-	served_sends(busy, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
+	memio_client *busy = bed_client(), *idle = bed_client();
+	bed_sends(busy, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
 	others_are_served();
-	served_asks(idle);
+	bed_exchange(idle);
 	pass(1000);
 	/* The bystander is served all the time: it is the other that makes room. */
 	memio_client *c = memio_client_connect(NULL);
 	memio_client_send_text(c, HELLO);
 	pass(200);
-	assert_int_equal(served_status(c), 200);
+	bed_assert_status(c, 200);
 	assert_int_equal(memio_client_closed(idle), MEMIO_CLOSED);
 	assert_int_equal(memio_client_closed(busy), MEMIO_OPEN);
-	weir_reply(served.req, 200, NULL, NULL, 0);
-	assert_int_equal(served_status(busy), 200);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_assert_status(busy, 200);
 }
 
 /* ---- how many connections of one peer ----------------------------------- */
@@ -362,44 +350,42 @@ static void one_more_is_503_at_once(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.max_per_peer = 2});
-	memio_client *a = served_client_from("10.0.0.1"), *b = served_client_from("10.0.0.1");
-	served_asks(a);
+	memio_client *a = bed_client_from("10.0.0.1"), *b = bed_client_from("10.0.0.1");
+	bed_exchange(a);
 	/* It has said nothing yet. */
-	memio_client *c = served_client_from("10.0.0.1");
-	assert_string_equal(served_received(c), "HTTP/1.1 503 Service Unavailable\r\n"
-	                                        "Date: Sun, 09 Sep 2001 01:46:40 GMT\r\n"
-	                                        "Content-Type: text/plain\r\n"
-	                                        "Content-Length: 39\r\n" CLOSE "\r\n"
-	                                        "Too many connections from this address\n");
+	memio_client *c = bed_client_from("10.0.0.1");
+	assert_string_equal(bed_received(c), "HTTP/1.1 503 Service Unavailable\r\n"
+	                                     "Date: Sun, 09 Sep 2001 01:46:40 GMT\r\n"
+	                                     "Content-Type: text/plain\r\n"
+	                                     "Content-Length: 39\r\n" CLOSE "\r\n"
+	                                     "Too many connections from this address\n");
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
-	assert_int_equal(weir_server_connections(served.server), 4);
+	assert_int_equal(weir_server_connections(bed.server), 4);
 	/* Its request is dropped, so that nothing of the reply is lost to a reset. */
-	served_sends(c, HELLO);
+	bed_sends(c, HELLO);
 	assert_int_equal(memio_client_unread(c), 0);
-	memio_client_finish(c);
-	served_settle();
-	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	bed_finishes(c);
 	/* Others do not notice, neither those of the same peer nor of another. */
-	served_asks(a);
-	served_asks(b);
-	served_asks(served_client_from("10.0.0.2"));
+	bed_exchange(a);
+	bed_exchange(b);
+	bed_exchange(bed_client_from("10.0.0.2"));
 	others_are_served();
 	/* With room, the next is served. */
 	memio_client_close(b);
-	served_settle();
-	served_asks(served_client_from("10.0.0.1"));
+	bed_settle();
+	bed_exchange(bed_client_from("10.0.0.1"));
 }
 
 static void a_request_that_came_with_it_does_no_harm(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.max_per_peer = 1});
-	const int before = served.requests;
+	const int before = bed.requests;
 	memio_client *c = memio_client_connect(NULL);
 	memio_client_send_text(c, HELLO);
-	served_settle();
+	bed_settle();
 	assert_refused(c, 503);
-	assert_int_equal(served.requests, before);
+	assert_int_equal(bed.requests, before);
 }
 
 static void refusals_are_bounded_too(void **state)
@@ -408,28 +394,28 @@ static void refusals_are_bounded_too(void **state)
 	given((weir_server_opts){.max_per_peer = 2});
 	memio_client *all[6];
 	for (int i = 0; i < 6; i++)
-		all[i] = served_client_from("10.0.0.1");
-	served_asks(all[0]);
-	served_asks(all[1]);
-	assert_int_equal(served_status(all[2]), 503);
-	assert_int_equal(served_status(all[3]), 503);
+		all[i] = bed_client_from("10.0.0.1");
+	bed_exchange(all[0]);
+	bed_exchange(all[1]);
+	bed_assert_status(all[2], 503);
+	bed_assert_status(all[3], 503);
 	for (int i = 4; i < 6; i++) {
 		assert_int_equal(memio_client_closed(all[i]), MEMIO_CLOSED);
-		assert_string_equal(served_received(all[i]), "");
+		assert_string_equal(bed_received(all[i]), "");
 	}
 	others_are_served();
 	/* Those that linger keep nobody out who may be served. */
 	memio_client_close(all[0]);
-	served_settle();
-	served_asks(served_client_from("10.0.0.1"));
-	memio_client *next = served_client_from("10.0.0.1");
-	assert_string_equal(served_received(next), "");
+	bed_settle();
+	bed_exchange(bed_client_from("10.0.0.1"));
+	memio_client *next = bed_client_from("10.0.0.1");
+	assert_string_equal(bed_received(next), "");
 	pass(2100);
-	next = served_client_from("10.0.0.1");
-	assert_int_equal(served_status(next), 503);
+	next = bed_client_from("10.0.0.1");
+	bed_assert_status(next, 503);
 	pass(2100);
-	assert_int_equal(counted(&served.server->served), 3);
-	assert_int_equal(counted(&served.server->refused), 0);
+	assert_int_equal(counted(&bed.server->served), 3);
+	assert_int_equal(counted(&bed.server->refused), 0);
 }
 
 static void a_peer_is_an_ip4_address_or_a_network_of_ip6(void **state)
@@ -451,16 +437,14 @@ static void a_peer_is_an_ip4_address_or_a_network_of_ip6(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-		served_setup(NULL);
-		served_open(&(weir_server_opts){.max_per_peer = 1});
-		served_asks(served_client_from(pairs[i].one));
-		memio_client *c = served_client_from(pairs[i].other);
-		served_sends(c, HELLO);
-		assert_int_equal(served_status(c), pairs[i].same ? 503 : 200);
-		served_teardown(NULL);
+		bed_setup(NULL);
+		bed_serve(bed_hello, &(weir_server_opts){.max_per_peer = 1});
+		bed_exchange(bed_client_from(pairs[i].one));
+		memio_client *c = bed_client_from(pairs[i].other);
+		bed_sends(c, HELLO);
+		bed_assert_status(c, pairs[i].same ? 503 : 200);
+		bed_teardown(NULL);
 	}
-	served_setup(NULL);
-	given((weir_server_opts){0});
 }
 
 static void unix_sockets_are_not_counted(void **state)
@@ -469,16 +453,16 @@ static void unix_sockets_are_not_counted(void **state)
 
 	(void)state;
 	given((weir_server_opts){.max_per_peer = 1});
-	assert_int_equal(weir_server_listen(served.server, NULL, "unix:/run/weir"), 0);
+	assert_int_equal(weir_server_listen(bed.server, NULL, "unix:/run/weir"), 0);
 	assert_int_equal(weir__addr_parse("unix:/run/weir", &where), 0);
 	for (int i = 0; i < 5; i++) {
 		memio_client *c = memio_client_connect(&where.addr);
 
 		assert_non_null(c);
-		served_settle();
-		served_asks(c);
+		bed_settle();
+		bed_exchange(c);
 	}
-	assert_int_equal(counted(&served.server->served), 1);
+	assert_int_equal(counted(&bed.server->served), 1);
 }
 
 /* The ways in which a connection ends. Each leaves room for the next one. */
@@ -494,7 +478,7 @@ static void end_by_reset(memio_client *c)
 
 static void end_in_a_head(memio_client *c)
 {
-	served_sends(c, "GET / HT");
+	bed_sends(c, "GET / HT");
 	memio_client_close(c);
 }
 
@@ -511,28 +495,28 @@ static void end_by_silence(memio_client *c)
 
 static void end_by_a_slow_head(memio_client *c)
 {
-	served_sends(c, "GET");
+	bed_sends(c, "GET");
 	pass(12200);
 }
 
 static void end_by_a_refusal(memio_client *c)
 {
-	served_sends(c, "\n");
+	bed_sends(c, "\n");
 	pass(2100);
 }
 
 static void end_by_asking_for_it(memio_client *c)
 {
-	served_sends(c, "GET / HTTP/1.0\r\n\r\n");
+	bed_sends(c, "GET / HTTP/1.0\r\n\r\n");
 	memio_client_finish(c);
 }
 
 static void end_while_a_request_is_held(memio_client *c)
 {
-	served_sends(c, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
+	bed_sends(c, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
 	memio_client_reset(c);
-	served_settle();
-	assert_int_equal(weir_reply_end(served.req), WEIR_ECLOSED);
+	bed_settle();
+	assert_int_equal(weir_reply_end(bed.req), WEIR_ECLOSED);
 }
 
 static void end_by_reading_nothing(memio_client *c)
@@ -540,20 +524,20 @@ static void end_by_reading_nothing(memio_client *c)
 	static char body[1000];
 
 	memio_client_window(c, 10);
-	served_sends(c, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
-	weir_reply(served.req, 200, NULL, body, sizeof body);
+	bed_sends(c, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
+	weir_reply(bed.req, 200, NULL, body, sizeof body);
 	pass(10200);
 }
 
 static void end_out_of_memory(memio_client *c)
 {
-	served.alloc.fail_at = served.alloc.calls + 1;
-	served.alloc.fail_after = true;
-	served_sends(c, "GET / HTTP/1.1\r\nHost: a\r\nX: y");
+	bed.alloc.fail_at = bed.alloc.calls + 1;
+	bed.alloc.fail_after = true;
+	bed_sends(c, "GET / HTTP/1.1\r\nHost: a\r\nX: y");
 	memio_client_reset(c);
-	served_settle();
-	served.alloc.fail_at = 0;
-	served.alloc.fail_after = false;
+	bed_settle();
+	bed.alloc.fail_at = 0;
+	bed.alloc.fail_after = false;
 }
 
 static void each_end_leaves_room(void **state)
@@ -570,23 +554,23 @@ static void each_end_leaves_room(void **state)
 	(void)state;
 	given((weir_server_opts){.max_per_peer = 1});
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-		ends[i](served_client_from("10.0.0.1"));
-		served_settle();
-		assert_int_equal(counted(&served.server->served), 1);
-		memio_client *c = served_client_from("10.0.0.1");
-		served_asks(c);
-		assert_int_equal(counted(&served.server->served), 2);
+		ends[i](bed_client_from("10.0.0.1"));
+		bed_settle();
+		assert_int_equal(counted(&bed.server->served), 1);
+		memio_client *c = bed_client_from("10.0.0.1");
+		bed_exchange(c);
+		assert_int_equal(counted(&bed.server->served), 2);
 		memio_client_close(c);
-		served_settle();
+		bed_settle();
 	}
-	assert_int_equal(counted(&served.server->refused), 0);
+	assert_int_equal(counted(&bed.server->refused), 0);
 }
 
 /* The only connection of the server. */
 static weir_stream *only_stream(void)
 {
-	for (int32_t fd = 0; fd < served.loop->nslots; fd++) {
-		weir_stream *stream = weir__stream_at(served.loop, fd);
+	for (int32_t fd = 0; fd < bed.loop->nslots; fd++) {
+		weir_stream *stream = weir__stream_at(bed.loop, fd);
 
 		if (stream && stream->ops == &weir__http_ops)
 			return stream;
@@ -602,23 +586,23 @@ static void one_that_is_given_away_is_counted_until_it_is_closed(void **state)
 	weir_stream *streams[2];
 
 	(void)state;
-	served_open(&(weir_server_opts){.max_per_peer = 1});
+	bed_serve(bed_hello, &(weir_server_opts){.max_per_peer = 1});
 	for (int i = 0; i < 2; i++) {
-		served_asks(served_client_from("10.0.0.1"));
+		bed_exchange(bed_client_from("10.0.0.1"));
 		streams[i] = only_stream();
 		weir_stream_on(streams[i], &ops, NULL);
 		weir__conn_left(streams[i]);
-		assert_int_equal(served.server->conns, 0);
-		memio_client *c = served_client_from("10.0.0.1");
-		assert_int_equal(served_status(c), 503);
+		assert_int_equal(bed.server->conns, 0);
+		memio_client *c = bed_client_from("10.0.0.1");
+		bed_assert_status(c, 503);
 		memio_client_close(c);
-		served_settle();
+		bed_settle();
 		if (i == 0)
 			weir_close(streams[i]);
-		assert_int_equal(counted(&served.server->served), i);
+		assert_int_equal(counted(&bed.server->served), i);
 	}
 	/* It may outlive the server. */
-	weir_server_free(served.server);
+	weir_server_free(bed.server);
 	weir_close(streams[1]);
 }
 
@@ -629,47 +613,41 @@ static void many_peers_are_counted_apart(void **state)
 	char address[32];
 
 	(void)state;
-	served_open(&(weir_server_opts){.max_per_peer = 2});
+	bed_serve(bed_hello, &(weir_server_opts){.max_per_peer = 2});
 	for (int i = 0; i < 300; i++) {
 		snprintf(address, sizeof address, "10.0.%d.1", i % 100);
-		all[i] = served_client_from(address);
+		all[i] = bed_client_from(address);
 		if (i >= 200)
-			assert_int_equal(served_status(all[i]), 503);
+			bed_assert_status(all[i], 503);
 		else
-			served_asks(all[i]);
+			bed_exchange(all[i]);
 	}
-	assert_int_equal(counted(&served.server->served), 200);
-	assert_int_equal(counted(&served.server->refused), 100);
+	assert_int_equal(counted(&bed.server->served), 200);
+	assert_int_equal(counted(&bed.server->refused), 100);
 	for (int i = 0; i < 300; i++)
 		memio_client_reset(all[i]);
-	served_settle();
-	assert_int_equal(counted(&served.server->served), 0);
-	assert_int_equal(counted(&served.server->refused), 0);
-	assert_int_equal(weir_server_connections(served.server), 0);
+	bed_settle();
+	assert_int_equal(counted(&bed.server->served), 0);
+	assert_int_equal(counted(&bed.server->refused), 0);
+	assert_int_equal(weir_server_connections(bed.server), 0);
 }
 
 static void counting_allocates_nothing_for_a_connection(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.max_per_peer = 100});
-	served_asks(served_client());
-	const size_t octets = served.alloc.live_octets, blocks = served.alloc.live_blocks;
-	served_asks(served_client());
-	assert_int_equal(served.alloc.live_blocks, blocks + 1);
-	assert_int_equal(served.alloc.live_octets, octets + sizeof(weir_stream));
-	served_teardown(NULL);
+	bed_exchange(bed_client());
+	const size_t octets = bed.alloc.live_octets, blocks = bed.alloc.live_blocks;
+	bed_exchange(bed_client());
+	assert_int_equal(bed.alloc.live_blocks, blocks + 1);
+	assert_int_equal(bed.alloc.live_octets, octets + sizeof(weir_stream));
+	bed_teardown(NULL);
 	/* Without the limit there is not even a table. */
-	served_setup(NULL);
+	bed_setup(NULL);
 	given((weir_server_opts){.max_per_peer = WEIR_OFF});
 	for (int i = 0; i < 20; i++)
-		served_asks(served_client());
-	assert_int_equal(served.server->served.cap, 0);
-}
-
-/* 0: nothing came of it. */
-static int status_of(const memio_client *c)
-{
-	return c && *served_received(c) ? served_status(c) : 0;
+		bed_exchange(bed_client());
+	assert_int_equal(bed.server->served.cap, 0);
 }
 
 /* A server without memory serves whom it cannot count, and refuses nobody for that. */
@@ -682,32 +660,30 @@ static void without_memory_it_is_served_uncounted(void **state)
 	for (size_t nth = 1; refused && nth < 100; nth++) {
 		memio_client *all[3] = {NULL};
 
-		served_setup(NULL);
-		served_open(&(weir_server_opts){.max_per_peer = 1});
-		served.alloc.fail_at = served.alloc.calls + nth;
+		bed_setup(NULL);
+		bed_serve(bed_hello, &(weir_server_opts){.max_per_peer = 1});
+		bed.alloc.fail_at = bed.alloc.calls + nth;
 		for (int i = 0; i < 3; i++) {
 			all[i] = memio_client_connect(NULL);
 			memio_client_send_text(all[i], HELLO);
 			for (int k = 0; k < 5; k++)
-				assert_true(weir_loop_step(served.loop, 100) >= 0);
+				assert_true(weir_loop_step(bed.loop, 100) >= 0);
 			/* Who is not counted does not linger, either. */
-			if (i == 1 && status_of(all[1]) == 503)
-				assert_int_equal(counted(&served.server->refused), 1);
+			if (i == 1 && bed_status(all[1]) == 503)
+				assert_int_equal(counted(&bed.server->refused), 1);
 		}
-		const int first = status_of(all[0]), second = status_of(all[1]);
+		const int first = bed_status(all[0]), second = bed_status(all[1]);
 		assert_true(first == 200 || first == 0);
 		uncounted += first == 200 && second == 200;
-		refused = served.alloc.refused > 0;
+		refused = bed.alloc.refused > 0;
 		if (!refused) {
 			assert_int_equal(second, 503);
-			assert_int_equal(status_of(all[2]), 0);
+			assert_int_equal(bed_status(all[2]), 0);
 		}
-		served_teardown(NULL);
+		bed_teardown(NULL);
 	}
 	assert_false(refused);
 	assert_true(uncounted > 0);
-	served_setup(NULL);
-	given((weir_server_opts){0});
 }
 
 /* ---- how many requests of a connection ---------------------------------- */
@@ -716,14 +692,14 @@ static void the_last_request_of_a_connection_is_told(void **state)
 {
 	(void)state;
 	given((weir_server_opts){.max_requests = 100});
-	memio_client *c = served_client();
+	memio_client *c = bed_client();
 	for (int i = 1; i <= 99; i++) {
-		served_sends(c, HELLO);
-		assert_int_equal(served_count(c, CLOSE), 0);
+		bed_sends(c, HELLO);
+		assert_int_equal(bed_count(c, CLOSE), 0);
 	}
-	served_sends(c, HELLO HELLO);
-	assert_int_equal(served_count(c, "Hello World\n"), 100);
-	assert_int_equal(served_count(c, CLOSE), 1);
+	bed_sends(c, HELLO HELLO);
+	assert_int_equal(bed_count(c, "Hello World\n"), 100);
+	assert_int_equal(bed_count(c, CLOSE), 1);
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
@@ -743,7 +719,7 @@ static void pipelines(int requests, const char *field)
 
 static void assert_answered_in_order(int requests)
 {
-	const char *at = served_received(pipeliner);
+	const char *at = bed_received(pipeliner);
 
 	for (int i = 0; i < requests; i++) {
 		char text[32];
@@ -753,25 +729,25 @@ static void assert_answered_in_order(int requests)
 		if (!at)
 			fail_msg("no reply number %d", i);
 	}
-	assert_int_equal(served_count(pipeliner, "HTTP/1.1 200"), requests);
+	assert_int_equal(bed_count(pipeliner, "HTTP/1.1 200"), requests);
 }
 
 /* Turns until all are answered; others may not wait for more than `most` of them. */
 static void turn_fairly(int requests, int most)
 {
-	while (served.requests < requests) {
-		const int before = served.requests;
+	while (bed.requests < requests) {
+		const int before = bed.requests;
 
 		memio_count_again();
 		memio_client_forget(bystander);
 		memio_client_send_text(bystander, HELLO);
-		assert_true(weir_loop_step(served.loop, 0) >= 0);
+		assert_true(weir_loop_step(bed.loop, 0) >= 0);
 		/* The bystander's are among them. */
-		const bool other = *served_received(bystander) != '\0';
-		const int answered = served.requests - before - other;
+		const bool other = *bed_received(bystander) != '\0';
+		const int answered = bed.requests - before - other;
 		assert_in_range(answered, 0, most);
 		assert_true(other);
-		served.requests -= other;
+		bed.requests -= other;
 		/* What is answered in one go leaves in one write. */
 		assert_int_equal(memio_count(MEMIO_WRITE), (answered > 0) + other);
 	}
@@ -798,33 +774,30 @@ static void a_pipeline_gives_others_their_turn(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		served_setup(NULL);
-		served_open(&(weir_server_opts){.request = served_target,
-		                                .max_pipelined = cases[i].option});
-		bystander = served_client();
-		pipeliner = served_client();
+		bed_setup(NULL);
+		bed_serve(bed_target, &(weir_server_opts){.max_pipelined = cases[i].option});
+		bystander = bed_client();
+		pipeliner = bed_client();
 		pipelines(1000, cases[i].field);
 		turn_fairly(1000, cases[i].most);
 		assert_answered_in_order(1000);
 		assert_int_equal(memio_client_closed(pipeliner), MEMIO_OPEN);
 		/* Nothing is kept of it. */
-		assert_null(served.server->reqs);
-		served_asks(pipeliner);
-		served_teardown(NULL);
+		assert_null(bed.server->reqs);
+		bed_exchange(pipeliner);
+		bed_teardown(NULL);
 	}
-	served_setup(NULL);
-	given((weir_server_opts){0});
 }
 
 static void without_the_bound_one_read_is_one_go(void **state)
 {
 	(void)state;
-	served_open(&(weir_server_opts){.request = served_target, .max_pipelined = WEIR_OFF});
-	pipeliner = served_client();
+	bed_serve(bed_target, &(weir_server_opts){.max_pipelined = WEIR_OFF});
+	pipeliner = bed_client();
 	pipelines(300, "");
 	memio_count_again();
-	weir_loop_step(served.loop, 0);
-	assert_int_equal(served.requests, 300);
+	weir_loop_step(bed.loop, 0);
+	assert_int_equal(bed.requests, 300);
 	assert_int_equal(memio_count(MEMIO_READ), 1);
 	assert_answered_in_order(300);
 }
@@ -832,12 +805,12 @@ static void without_the_bound_one_read_is_one_go(void **state)
 static void a_pipeline_that_was_finished_is_answered_whole(void **state)
 {
 	(void)state;
-	served_open(&(weir_server_opts){.request = served_target, .max_pipelined = 3});
-	pipeliner = served_client();
+	bed_serve(bed_target, &(weir_server_opts){.max_pipelined = 3});
+	pipeliner = bed_client();
 	pipelines(100, "");
 	memio_client_finish(pipeliner);
 	for (int i = 0; i < 50; i++)
-		weir_loop_step(served.loop, 0);
+		weir_loop_step(bed.loop, 0);
 	assert_answered_in_order(100);
 	assert_int_equal(memio_client_closed(pipeliner), MEMIO_CLOSED);
 }
@@ -857,7 +830,7 @@ static void read_four(weir_req *req, void *arg)
 {
 	static const weir_req_ops ops = {.data = take_four};
 
-	served_keep(req, arg);
+	bed_watch(req, arg);
 	weir_req_on(req, &ops, arg);
 }
 
@@ -865,16 +838,16 @@ static void read_four(weir_req *req, void *arg)
 static void content_that_was_left_is_not_offered_by_itself(void **state)
 {
 	(void)state;
-	served_open(&(weir_server_opts){.request = read_four, .max_pipelined = 1});
-	memio_client *c = served_client();
+	bed_serve(read_four, &(weir_server_opts){.max_pipelined = 1});
+	memio_client *c = bed_client();
 	offers = 0;
-	served_sends(c, POST "Content-Length: 1000\r\n");
+	bed_sends(c, POST "Content-Length: 1000\r\n");
 	/* With the end of its head. */
-	served_sends(c, "\r\noctets");
+	bed_sends(c, "\r\noctets");
 	assert_int_equal(offers, 1);
-	served_sends(c, "octets");
+	bed_sends(c, "octets");
 	assert_int_equal(offers, 2);
-	weir_reply_end(served.req);
+	weir_reply_end(bed.req);
 }
 
 static void behind_an_asynchronous_reply_one_chunk_waits(void **state)
@@ -882,30 +855,28 @@ static void behind_an_asynchronous_reply_one_chunk_waits(void **state)
 	(void)state;
 	/* As one read, or with its beginning by itself. */
 	for (int apart = 0; apart < 2; apart++) {
-		served_setup(NULL);
-		served_open(&(weir_server_opts){.request = on_request, .max_pipelined = 1000});
-		memio_client *c = served_client();
-		served_asks(c);
-		const size_t before = served.alloc.live_octets;
+		bed_setup(NULL);
+		bed_serve(on_request, &(weir_server_opts){.max_pipelined = 1000});
+		memio_client *c = bed_client();
+		bed_exchange(c);
+		const size_t before = bed.alloc.live_octets;
 		memio_client_send_text(c, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
 		if (apart)
-			served_settle();
+			bed_settle();
 		for (int i = 0; i < 4000; i++)
 			memio_client_send_text(c, HELLO);
 		const size_t sent = 4000 * (sizeof HELLO - 1);
-		served_pass(60000);
-		assert_int_equal(served.requests, 2);
+		bed_pass(60000);
+		assert_int_equal(bed.requests, 2);
 		assert_true(memio_client_unread(c) >= sent - WEIR__CHUNK);
-		assert_in_range(served.alloc.live_octets - before, 0, WEIR__CHUNK + 1000);
-		weir_reply(served.req, 200, NULL, "late", 4);
+		assert_in_range(bed.alloc.live_octets - before, 0, WEIR__CHUNK + 1000);
+		weir_reply(bed.req, 200, NULL, "late", 4);
 		for (int i = 0; i < 100; i++)
-			weir_loop_step(served.loop, 0);
-		assert_int_equal(served.requests, 4002);
-		assert_int_equal(served_count(c, "Hello World\n"), 4000);
-		served_teardown(NULL);
+			weir_loop_step(bed.loop, 0);
+		assert_int_equal(bed.requests, 4002);
+		assert_int_equal(bed_count(c, "Hello World\n"), 4000);
+		bed_teardown(NULL);
 	}
-	served_setup(NULL);
-	given((weir_server_opts){0});
 }
 
 /* ---- how much is queued ------------------------------------------------- */
@@ -917,57 +888,55 @@ static void a_queue_has_an_end(void **state)
 	(void)state;
 	memset(piece, 'x', sizeof piece);
 	given((weir_server_opts){.max_queue = 5000});
-	memio_client *c = served_client();
+	memio_client *c = bed_client();
 	memio_client_window(c, 0);
-	served_sends(c, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
-	weir_reply_begin(served.req, 200, WEIR_UNKNOWN);
+	bed_sends(c, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
+	weir_reply_begin(bed.req, 200, WEIR_UNKNOWN);
 	int64_t queued = 0;
 	int pieces = 0;
 	for (; queued >= 0 && pieces < 100; pieces++)
-		queued = weir_reply_write(served.req, piece, sizeof piece);
+		queued = weir_reply_write(bed.req, piece, sizeof piece);
 	assert_int_equal(queued, WEIR_EFULL);
 	assert_in_range(pieces, 4, 6);
 	others_are_served();
 	/* Nothing was taken of what was refused, and the rest arrives. */
 	memio_client_window(c, SIZE_MAX);
-	served_settle();
-	assert_int_equal(weir_reply_end(served.req), 0);
-	assert_int_equal(served_count(c, "3e8\r\n"), pieces - 1);
+	bed_settle();
+	assert_int_equal(weir_reply_end(bed.req), 0);
+	assert_int_equal(bed_count(c, "3e8\r\n"), pieces - 1);
 }
-
-#define T(f) cmocka_unit_test_setup_teardown(f, served_setup, served_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_target_has_a_length),
-		T(a_head_has_a_size),
-		T(fields_have_a_number),
-		T(a_long_body_is_refused_before_it_is_read),
-		T(a_chunked_body_is_refused_where_it_passes_the_limit),
-		T(a_reply_that_has_begun_breaks_off),
-		T(a_head_that_dribbles_is_408),
-		T(a_body_that_dribbles_is_408),
-		T(a_reader_that_dribbles_is_reset),
-		T(silence_is_not_answered),
-		T(connections_beyond_the_limit_wait_for_room),
-		T(one_more_is_503_at_once),
-		T(a_request_that_came_with_it_does_no_harm),
-		T(refusals_are_bounded_too),
-		T(a_peer_is_an_ip4_address_or_a_network_of_ip6),
-		T(unix_sockets_are_not_counted),
-		T(each_end_leaves_room),
-		T(one_that_is_given_away_is_counted_until_it_is_closed),
-		T(many_peers_are_counted_apart),
-		T(counting_allocates_nothing_for_a_connection),
-		T(without_memory_it_is_served_uncounted),
-		T(the_last_request_of_a_connection_is_told),
-		T(a_pipeline_gives_others_their_turn),
-		T(without_the_bound_one_read_is_one_go),
-		T(a_pipeline_that_was_finished_is_answered_whole),
-		T(content_that_was_left_is_not_offered_by_itself),
-		T(behind_an_asynchronous_reply_one_chunk_waits),
-		T(a_queue_has_an_end),
+		HTTP_TEST(a_target_has_a_length),
+		HTTP_TEST(a_head_has_a_size),
+		HTTP_TEST(fields_have_a_number),
+		HTTP_TEST(a_long_body_is_refused_before_it_is_read),
+		HTTP_TEST(a_chunked_body_is_refused_where_it_passes_the_limit),
+		HTTP_TEST(a_reply_that_has_begun_breaks_off),
+		HTTP_TEST(a_head_that_dribbles_is_408),
+		HTTP_TEST(a_body_that_dribbles_is_408),
+		HTTP_TEST(a_reader_that_dribbles_is_reset),
+		HTTP_TEST(silence_is_not_answered),
+		HTTP_TEST(connections_beyond_the_limit_wait_for_room),
+		HTTP_TEST(one_more_is_503_at_once),
+		HTTP_TEST(a_request_that_came_with_it_does_no_harm),
+		HTTP_TEST(refusals_are_bounded_too),
+		HTTP_TEST(a_peer_is_an_ip4_address_or_a_network_of_ip6),
+		HTTP_TEST(unix_sockets_are_not_counted),
+		HTTP_TEST(each_end_leaves_room),
+		HTTP_TEST(one_that_is_given_away_is_counted_until_it_is_closed),
+		HTTP_TEST(many_peers_are_counted_apart),
+		HTTP_TEST(counting_allocates_nothing_for_a_connection),
+		HTTP_TEST(without_memory_it_is_served_uncounted),
+		HTTP_TEST(the_last_request_of_a_connection_is_told),
+		HTTP_TEST(a_pipeline_gives_others_their_turn),
+		HTTP_TEST(without_the_bound_one_read_is_one_go),
+		HTTP_TEST(a_pipeline_that_was_finished_is_answered_whole),
+		HTTP_TEST(content_that_was_left_is_not_offered_by_itself),
+		HTTP_TEST(behind_an_asynchronous_reply_one_chunk_waits),
+		HTTP_TEST(a_queue_has_an_end),
 	};
 
 	test_watchdog(60);

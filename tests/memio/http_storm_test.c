@@ -4,30 +4,17 @@
  * lost, nothing done against the kernel's contract, no callback inside a call
  * and each request that was in hand told at most once that its peer is gone.
  */
-#include "tests/support/test.h"
+#include "tests/memio/http_bed.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/stream.h"
 #include "http/conn.h"
-#include "tests/memio/memio.h"
 
 enum { STORMS = 3000, STEPS = 120, CLIENTS = 4, IN_HAND = 32 };
 
-static struct test_alloc alloc;
-static weir_loop *loop;
-static weir_server *server;
-static uint64_t dice, raging;
-
-static uint32_t roll(uint32_t sides)
-{
-	dice ^= dice << 13;
-	dice ^= dice >> 7;
-	dice ^= dice << 17;
-	return (uint32_t)(dice >> 32) % sides;
-}
+static uint64_t raging;
 
 /* ---- the application ---------------------------------------------------- */
 
@@ -55,7 +42,7 @@ static void ask(const weir_req *req)
 
 	(void)weir_req_path(req);
 	(void)weir_req_query(req);
-	(void)weir_req_field(req, roll(2) ? "Host" : "X-Storm");
+	(void)weir_req_field(req, test_roll(2) ? "Host" : "X-Storm");
 	(void)weir_req_client(req, peer, sizeof peer);
 	(void)weir_req_peer(req, peer, sizeof peer);
 	(void)weir_req_upgrade(req);
@@ -83,7 +70,7 @@ static const weir_req_ops all_ops, some_ops;
 
 static void stir(weir_stream *stream)
 {
-	switch (roll(12)) {
+	switch (test_roll(12)) {
 	case 0:
 		weir_close(stream);
 		break;
@@ -91,19 +78,19 @@ static void stir(weir_stream *stream)
 		weir_finish(stream);
 		break;
 	case 2:
-		weir_hold(stream, roll(2));
+		weir_hold(stream, test_roll(2));
 		break;
 	case 3:
-		weir_idle(stream, (int32_t)roll(20000));
+		weir_idle(stream, (int32_t)test_roll(20000));
 		break;
 	default:
-		weir_write(stream, text, roll(20) ? roll(500) : roll(90000));
+		weir_write(stream, text, test_roll(20) ? test_roll(500) : test_roll(90000));
 	}
 }
 
 static size_t lines_data(weir_stream *stream, const char *data, size_t len, void *arg)
 {
-	const size_t used = roll(3) ? len : roll((uint32_t)len + 1);
+	const size_t used = test_roll(3) ? len : test_roll((uint32_t)len + 1);
 
 	(void)data;
 	(void)arg;
@@ -132,12 +119,12 @@ static bool act(weir_req *req)
 	int64_t result;
 
 	ask(req);
-	switch (roll(14)) {
+	switch (test_roll(14)) {
 	case 0:
 	case 1:
 	case 2:
 		result = weir_reply(req, 200, "text/plain", text,
-		                    roll(20) ? roll(100) : roll(90000));
+		                    test_roll(20) ? test_roll(100) : test_roll(90000));
 		if (result < 0 && result != WEIR_ECLOSED)
 			return true;
 		let_go(req);
@@ -146,30 +133,31 @@ static bool act(weir_req *req)
 		weir_reply_field(req, "X-Storm", "yes");
 		return true;
 	case 4:
-		weir_reply_begin(req, 200, roll(2) ? WEIR_UNKNOWN : (int64_t)roll(1000));
+		weir_reply_begin(req, 200, test_roll(2) ? WEIR_UNKNOWN : (int64_t)test_roll(1000));
 		return true;
 	case 5:
 	case 6:
-		weir_reply_write(req, text, roll(20) ? roll(500) : roll(90000));
+		weir_reply_write(req, text, test_roll(20) ? test_roll(500) : test_roll(90000));
 		return true;
 	case 7:
 		weir_reply_end(req);
 		let_go(req);
 		return false;
 	case 8:
-		weir_req_on(req, roll(4) ? &all_ops : roll(2) ? &some_ops : NULL, NULL);
+		weir_req_on(req, test_roll(4) ? &all_ops : test_roll(2) ? &some_ops : NULL, NULL);
 		return true;
 	case 9:
-		weir_req_hold(req, roll(2));
+		weir_req_hold(req, test_roll(2));
 		return true;
 	case 10:
-		weir_reply_interim(req, 100 + (int)roll(4));
+		weir_reply_interim(req, 100 + (int)test_roll(4));
 		return true;
 	case 11:
 		weir_reply_trailer(req, "X-Storm", "over");
 		return true;
 	case 12:
-		if (weir_reply_switch(req, roll(9) ? "storm" : NULL, &lines_ops, NULL, NULL) < 0)
+		if (weir_reply_switch(req, test_roll(9) ? "storm" : NULL, &lines_ops, NULL, NULL) <
+		    0)
 			return true;
 		let_go(req);
 		return false;
@@ -181,13 +169,13 @@ static bool act(weir_req *req)
 /* One thing in ten storms' worth of callbacks: the server itself. */
 static void perhaps_end_the_server(void)
 {
-	if (!server || roll(400))
+	if (!bed.server || test_roll(400))
 		return;
-	if (roll(2)) {
-		weir_server_drain(server, (int64_t)roll(3000) - 1);
+	if (test_roll(2)) {
+		weir_server_drain(bed.server, (int64_t)test_roll(3000) - 1);
 	} else {
-		weir_server_free(server);
-		server = NULL;
+		weir_server_free(bed.server);
+		bed.server = NULL;
 	}
 }
 
@@ -195,7 +183,7 @@ static void some_acts(weir_req *req)
 {
 	assert_int_equal(inside, 0);
 	inside++;
-	for (uint32_t n = roll(4); n > 0 && act(req); n--)
+	for (uint32_t n = test_roll(4); n > 0 && act(req); n--)
 		perhaps_end_the_server();
 	inside--;
 }
@@ -206,13 +194,13 @@ static void on_drained(weir_server *drained, void *arg)
 {
 	(void)arg;
 	assert_int_equal(inside, 0);
-	assert_ptr_equal(drained, server);
+	assert_ptr_equal(drained, bed.server);
 	assert_int_equal(drained->conns, 0);
 	assert_false(told);
 	told = true;
-	if (roll(2)) {
-		weir_server_free(server);
-		server = NULL;
+	if (test_roll(2)) {
+		weir_server_free(bed.server);
+		bed.server = NULL;
 	}
 }
 
@@ -231,7 +219,7 @@ static void on_request(weir_req *req, void *arg)
 
 static size_t on_data(weir_req *req, const char *data, size_t len, void *arg)
 {
-	size_t used = roll(3) ? len : roll((uint32_t)len + 1);
+	size_t used = test_roll(3) ? len : test_roll((uint32_t)len + 1);
 
 	(void)arg;
 	/* Of this one the client never sends the body, but other requests. */
@@ -277,7 +265,7 @@ static bool on_expect(weir_req *req, void *arg)
 {
 	(void)req;
 	(void)arg;
-	return roll(2);
+	return test_roll(2);
 }
 
 /* Of requests that are over, and of none twice: nothing is left of it then. */
@@ -293,8 +281,8 @@ static void on_log(weir_req *req, const weir_access *access, void *arg)
 	assert_true(access->ms >= 0 && access->sent >= 0);
 	assert_true(access->status == 0 || access->status == 101 || access->status >= 200);
 	assert_true(weir_access_format(line, sizeof line, req, access, WEIR_ACCESS_COMBINED) > 0);
-	struct hand *hand = &hands[roll(IN_HAND)];
-	if (hand->req && roll(2))
+	struct hand *hand = &hands[test_roll(IN_HAND)];
+	if (hand->req && test_roll(2))
 		act(hand->req);
 	perhaps_end_the_server();
 	inside--;
@@ -341,11 +329,12 @@ struct visitor {
 static void speak(struct visitor *v)
 {
 	if (!v->left) {
-		v->word = roll(30) ? words[roll(sizeof words / sizeof *words)]
-		                   : bad_words[roll(sizeof bad_words / sizeof *bad_words)];
+		v->word = test_roll(30)
+		                  ? words[test_roll(sizeof words / sizeof *words)]
+		                  : bad_words[test_roll(sizeof bad_words / sizeof *bad_words)];
 		v->left = strlen(v->word);
 	}
-	size_t n = roll(3) ? v->left : 1 + roll((uint32_t)v->left);
+	size_t n = test_roll(3) ? v->left : 1 + test_roll((uint32_t)v->left);
 
 	memio_client_send(v->c, v->word, n);
 	v->word += n;
@@ -360,7 +349,7 @@ static void visit(struct visitor *v)
 		*v = (struct visitor){.c = memio_client_connect(NULL)};
 		return;
 	}
-	switch (roll(40)) {
+	switch (test_roll(40)) {
 	case 0:
 		memio_client_finish(v->c);
 		v->c = NULL;
@@ -374,7 +363,7 @@ static void visit(struct visitor *v)
 		v->c = NULL;
 		break;
 	case 3:
-		memio_client_window(v->c, roll(2) ? roll(2000) : SIZE_MAX);
+		memio_client_window(v->c, test_roll(2) ? test_roll(2000) : SIZE_MAX);
 		break;
 	case 4:
 		/* Much more than is read ahead. */
@@ -386,7 +375,7 @@ static void visit(struct visitor *v)
 		memio_client_send(v->c, body, sizeof body);
 		break;
 	case 5:
-		memio_client_read(v->c, roll(3000));
+		memio_client_read(v->c, test_roll(3000));
 		break;
 	default:
 		speak(v);
@@ -397,32 +386,23 @@ static void visit(struct visitor *v)
 
 static bool open_all(void)
 {
-	const weir_loop_opts loop_opts = {.alloc = test_alloc_fn, .alloc_arg = &alloc};
 	const weir_server_opts opts = {
-		.request = on_request,
 		.expect = on_expect,
-		.methods = roll(2) ? 0 : ~(~0u << (WEIR_PATCH + 1)),
-		.high = roll(2) ? 0 : 17000,
-		.max_queue = roll(2) ? 0 : 70000,
-		.max_requests = roll(2) ? 0 : 20,
-		.max_conns = roll(2) ? 0 : 3,
-		.max_per_peer = roll(2) ? 0 : 2,
-		.max_pipelined = roll(2) ? 0 : 1 + (int32_t)roll(3),
-		.drain_idle_ms = roll(3) ? 0 : WEIR_OFF,
+		.methods = test_roll(2) ? 0 : ~(~0u << (WEIR_PATCH + 1)),
+		.high = test_roll(2) ? 0 : 17000,
+		.max_queue = test_roll(2) ? 0 : 70000,
+		.max_requests = test_roll(2) ? 0 : 20,
+		.max_conns = test_roll(2) ? 0 : 3,
+		.max_per_peer = test_roll(2) ? 0 : 2,
+		.max_pipelined = test_roll(2) ? 0 : 1 + (int32_t)test_roll(3),
+		.drain_idle_ms = test_roll(3) ? 0 : WEIR_OFF,
 		.drained = on_drained,
-		.log = roll(2) ? on_log : NULL,
-		.trusted = roll(2) ? "127.0.0.0/8" : NULL,
+		.log = test_roll(2) ? on_log : NULL,
+		.trusted = test_roll(2) ? "127.0.0.0/8" : NULL,
 	};
 
-	server = NULL;
 	told = false;
-	if (weir_loop_new(&loop, &loop_opts) < 0)
-		return false;
-	if (weir_server_new(&server, loop, &opts) < 0) {
-		server = NULL;
-		return false;
-	}
-	return weir_server_listen(server, NULL, "127.0.0.1:80") >= 0;
+	return bed_try_serve(on_request, &opts) >= 0;
 }
 
 static void storm(uint64_t number)
@@ -430,25 +410,25 @@ static void storm(uint64_t number)
 	struct visitor visitors[CLIENTS] = {{0}};
 
 	raging = number;
-	dice = number * 0x9e3779b97f4a7c15u + 1;
-	memio_reset();
-	memset(&alloc, 0, sizeof alloc);
+	test_dice(number);
+	bed_setup(NULL);
 	memset(hands, 0, sizeof hands);
-	loop = NULL;
 	if (number % 3 == 1)
-		alloc.fail_at = 1 + roll(200);
+		bed.alloc.fail_at = 1 + test_roll(200);
 	if (number % 9 == 1)
-		alloc.fail_after = true;
+		bed.alloc.fail_after = true;
 	if (number % 5 == 2)
-		memio_short_reads(1 + roll(50));
+		memio_short_reads(1 + test_roll(50));
 	if (number % 5 == 3)
-		memio_short_writes(1 + roll(50));
+		memio_short_writes(1 + test_roll(50));
 	if (open_all())
 		for (int i = 0; i < STEPS; i++) {
-			visit(&visitors[roll(CLIENTS)]);
-			if (roll(3))
-				assert_true(weir_loop_step(loop, roll(10) ? 0 : roll(20000)) >= 0);
-			struct hand *hand = &hands[roll(IN_HAND)];
+			visit(&visitors[test_roll(CLIENTS)]);
+			if (test_roll(3))
+				assert_true(weir_loop_step(bed.loop,
+				                           test_roll(10) ? 0 : test_roll(20000)) >=
+				            0);
+			struct hand *hand = &hands[test_roll(IN_HAND)];
 			/* Not inside a callback: as from a timer. */
 			if (hand->req)
 				some_acts(hand->req);
@@ -456,10 +436,7 @@ static void storm(uint64_t number)
 	for (int i = 0; i < IN_HAND && number % 2; i++)
 		if (hands[i].req)
 			weir_reply_end(hands[i].req);
-	weir_loop_free(loop);
-	assert_int_equal(alloc.live_blocks, 0);
-	assert_int_equal(memio_open_fds(), 0);
-	assert_null(memio_misuse());
+	bed_teardown(NULL);
 	raging = 0;
 }
 

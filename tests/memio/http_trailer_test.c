@@ -4,9 +4,7 @@
  */
 #include "tests/memio/http_bed.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/stream.h"
@@ -16,23 +14,15 @@
 #define BODY "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n"
 #define UPLOAD                                                                                     \
 	CHUNKED BODY "X-Sum: 1234\r\nContent-Length: 5\r\nHost: b\r\nx-more:  and more \r\n\r\n"
-#define HELLO "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 /* ---- the application ---------------------------------------------------- */
 
 static struct app {
-	weir_req *req;
 	size_t most;      /* data uses at most so much of an offer */
 	char body[100];   /* what data used */
 	char said[20000]; /* the trailers, a line each, as `end` saw them */
-	int ends, gones;
-	bool stays; /* the request is not answered in `end` */
+	bool stays;       /* the request is not answered in `end` */
 } app;
-
-static bool is(weir_str str, const char *text)
-{
-	return str.data && str.len == strlen(text) && memcmp(str.data, text, str.len) == 0;
-}
 
 static void list(const weir_req *req, char *out, size_t size)
 {
@@ -72,9 +62,8 @@ static size_t on_data(weir_req *req, const char *data, size_t len, void *arg)
 
 static void on_end(weir_req *req, void *arg)
 {
-	(void)arg;
+	bed_on_end(req, arg);
 	bed_enter();
-	app.ends++;
 	list(req, app.said, sizeof app.said);
 	if (!app.stays)
 		weir_reply(req, 200, NULL, NULL, 0);
@@ -83,9 +72,7 @@ static void on_end(weir_req *req, void *arg)
 
 static void on_gone(weir_req *req, int why, void *arg)
 {
-	(void)why;
-	(void)arg;
-	app.gones++;
+	bed_on_gone(req, why, arg);
 	if (!app.stays)
 		weir_reply_end(req);
 }
@@ -95,25 +82,16 @@ static const weir_req_ops ops = {.data = on_data, .end = on_end, .gone = on_gone
 static void read_it(weir_req *req, void *arg)
 {
 	(void)arg;
-	bed_enter();
 	has_none(req);
-	app.req = req;
+	bed.req = req;
 	weir_req_on(req, &ops, NULL);
-	bed_leave();
 }
 
 static int set_up(void **state)
 {
 	memset(&app, 0, sizeof app);
 	app.most = SIZE_MAX;
-	return bed_set_up(state);
-}
-
-static void given(weir_handler *handler)
-{
-	const weir_server_opts opts = {.request = handler};
-
-	bed_given(&opts);
+	return bed_setup(state);
 }
 
 /* ---- of requests -------------------------------------------------------- */
@@ -126,8 +104,8 @@ static void trailers_are_there_when_the_body_has_ended(void **state)
 	(void)state;
 	for (size_t cut = 0; cut < sizeof text; cut++) {
 		set_up(NULL);
-		given(read_it);
-		memio_client *c = bed_connected();
+		bed_serve(read_it, NULL);
+		memio_client *c = bed_client();
 		memio_client_send(c, text, cut);
 		bed_settle();
 		memio_client_send(c, text + cut, sizeof text - 1 - cut);
@@ -135,18 +113,17 @@ static void trailers_are_there_when_the_body_has_ended(void **state)
 		assert_string_equal(app.body, "abcdefg");
 		/* Those that frame or route are passed over. */
 		assert_string_equal(app.said, "X-Sum=1234\nx-more=and more\n");
-		assert_int_equal(app.ends, 1);
-		bed_tear_down(NULL);
+		assert_int_equal(bed.ends, 1);
+		bed_teardown(NULL);
 	}
 	for (size_t step = 1; step < 9; step++) {
 		set_up(NULL);
-		given(read_it);
+		bed_serve(read_it, NULL);
 		memio_short_reads(step);
-		memio_client *c = bed_connected();
-		bed_sends(c, UPLOAD);
+		bed_sent(UPLOAD);
 		bed_pass(100);
 		assert_string_equal(app.said, "X-Sum=1234\nx-more=and more\n");
-		bed_tear_down(NULL);
+		bed_teardown(NULL);
 	}
 }
 
@@ -155,35 +132,34 @@ static void they_are_no_fields(void **state)
 	weir_str name, value;
 
 	(void)state;
-	given(read_it);
+	bed_serve(read_it, NULL);
 	app.stays = true;
-	bed_sends(bed_connected(), UPLOAD);
-	assert_null(weir_req_field(app.req, "X-Sum").data);
-	assert_true(is(weir_req_field(app.req, "host"), "a"));
-	assert_int_equal(weir_req_nth(app.req, 3, &name, &value), 0);
-	assert_null(weir_req_trailer(app.req, "X-Head").data);
-	assert_null(weir_req_trailer(app.req, "Host").data);
-	weir_reply(app.req, 200, NULL, NULL, 0);
+	bed_sends(bed_client(), UPLOAD);
+	assert_null(weir_req_field(bed.req, "X-Sum").data);
+	assert_true(bed_is(weir_req_field(bed.req, "host"), "a"));
+	assert_int_equal(weir_req_nth(bed.req, 3, &name, &value), 0);
+	assert_null(weir_req_trailer(bed.req, "X-Head").data);
+	assert_null(weir_req_trailer(bed.req, "Host").data);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
 }
 
 static void they_stay_until_the_request_is_ended(void **state)
 {
 	(void)state;
-	given(read_it);
+	bed_serve(read_it, NULL);
 	app.stays = true;
-	memio_client *c = bed_connected();
-	bed_sends(c, UPLOAD HELLO);
+	memio_client *c = bed_sent(UPLOAD HELLO);
 	bed_pass(1000);
-	assert_true(is(weir_req_trailer(app.req, "x-SUM"), "1234"));
-	assert_true(is(weir_req_trailer(app.req, "X-More"), "and more"));
-	assert_null(weir_req_trailer(app.req, "X-Mor").data);
+	assert_true(bed_is(weir_req_trailer(bed.req, "x-SUM"), "1234"));
+	assert_true(bed_is(weir_req_trailer(bed.req, "X-More"), "and more"));
+	assert_null(weir_req_trailer(bed.req, "X-Mor").data);
 	memio_client_reset(c);
 	bed_settle();
-	assert_int_equal(app.gones, 1);
-	weir_server_free(bed_server);
+	assert_int_equal(bed.gones, 1);
+	weir_server_free(bed.server);
 	bed_settle();
-	assert_true(is(weir_req_trailer(app.req, "x-SUM"), "1234"));
-	weir_reply_end(app.req);
+	assert_true(bed_is(weir_req_trailer(bed.req, "x-SUM"), "1234"));
+	weir_reply_end(bed.req);
 }
 
 /* What is left of the content is moved together, over what stood behind it. */
@@ -192,27 +168,26 @@ static void they_do_not_mind_content_that_is_not_taken(void **state)
 	(void)state;
 	for (size_t most = 0; most < 8; most++) {
 		set_up(NULL);
-		given(read_it);
+		bed_serve(read_it, NULL);
 		app.most = most;
-		bed_sends(bed_connected(), UPLOAD);
+		bed_sends(bed_client(), UPLOAD);
 		assert_string_equal(app.said, "X-Sum=1234\nx-more=and more\n");
-		bed_tear_down(NULL);
+		bed_teardown(NULL);
 	}
 }
 
 static void the_next_request_has_none(void **state)
 {
 	(void)state;
-	given(read_it);
-	memio_client *c = bed_connected();
-	bed_sends(c, UPLOAD CHUNKED BODY "\r\n");
-	assert_int_equal(app.ends, 2);
+	bed_serve(read_it, NULL);
+	memio_client *c = bed_sent(UPLOAD CHUNKED BODY "\r\n");
+	assert_int_equal(bed.ends, 2);
 	assert_string_equal(app.said, "");
 	bed_sends(c, UPLOAD CHUNKED BODY "Host: c\r\n\r\n");
-	assert_int_equal(app.ends, 4);
+	assert_int_equal(bed.ends, 4);
 	assert_string_equal(app.said, "");
 	bed_sends(c, UPLOAD HELLO);
-	assert_int_equal(app.ends, 6);
+	assert_int_equal(bed.ends, 6);
 	assert_string_equal(app.said, "");
 }
 
@@ -225,10 +200,9 @@ static void drop_it(weir_req *req, void *arg)
 static void of_a_body_that_nobody_reads_they_are_dropped(void **state)
 {
 	(void)state;
-	given(drop_it);
-	memio_client *c = bed_connected();
-	bed_sends(c, UPLOAD UPLOAD HELLO);
-	assert_int_equal(bed_count(bed_received(c), " 200 OK"), 3);
+	bed_serve(drop_it, NULL);
+	memio_client *c = bed_sent(UPLOAD UPLOAD HELLO);
+	assert_int_equal(bed_count(c, " 200 OK"), 3);
 }
 
 static void they_cost_what_they_are(void **state)
@@ -237,27 +211,26 @@ static void they_cost_what_they_are(void **state)
 	char line[40];
 
 	(void)state;
-	given(read_it);
+	bed_serve(read_it, NULL);
 	app.stays = true;
 	/* The same without trailers, to compare with. */
-	bed_sends(bed_connected(), CHUNKED BODY "\r\n");
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	bed_sends(bed_connected(), CHUNKED BODY "\r\n");
-	const size_t before = bed_alloc.live_octets;
-	weir_reply(app.req, 200, NULL, NULL, 0);
-	memio_client *c = bed_connected();
-	bed_sends(c, head);
+	bed_sends(bed_client(), CHUNKED BODY "\r\n");
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_sends(bed_client(), CHUNKED BODY "\r\n");
+	const size_t before = bed.alloc.live_octets;
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	memio_client *c = bed_sent(head);
 	for (int i = 0; i < 64; i++) {
 		snprintf(line, sizeof line, "X-%02d: %0*d\r\n", i, 20, i);
 		bed_sends(c, line);
 	}
 	bed_sends(c, "\r\n");
-	assert_int_equal(app.ends, 3);
-	assert_true(is(weir_req_trailer(app.req, "x-63"), "00000000000000000063"));
+	assert_int_equal(bed.ends, 3);
+	assert_true(bed_is(weir_req_trailer(bed.req, "x-63"), "00000000000000000063"));
 	const size_t each = sizeof(weir_field) + 4 + 20;
-	assert_in_range(bed_alloc.live_octets, before,
+	assert_in_range(bed.alloc.live_octets, before,
 	                before + sizeof(weir_stream) + 64 * each + 2 * sizeof(weir_field));
-	weir_reply(app.req, 200, NULL, NULL, 0);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
 }
 
 /* ---- of replies --------------------------------------------------------- */
@@ -277,46 +250,35 @@ static void say_and_trail(weir_req *req, void *arg)
 static void trailers_are_sent_behind_the_last_chunk(void **state)
 {
 	(void)state;
-	given(say_and_trail);
-	memio_client *c = bed_connected();
-	bed_sends(c, HELLO HELLO);
-	const char *text = bed_received(c);
-	assert_int_equal(bed_count(text, "\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n"
-	                                 "X-More: two words\r\n\r\n"),
+	bed_serve(say_and_trail, NULL);
+	memio_client *c = bed_sent(HELLO HELLO);
+	assert_int_equal(bed_count(c, "\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n"
+	                              "X-More: two words\r\n\r\n"),
 	                 2);
-	assert_int_equal(bed_count(text, "X-Sum"), 2);
+	assert_int_equal(bed_count(c, "X-Sum"), 2);
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 
-	c = bed_connected();
-	bed_sends(c, "GET / HTTP/1.0\r\n\r\n");
-	assert_non_null(strstr(bed_received(c), "\r\n\r\nabc"));
-	assert_null(strstr(bed_received(c), "X-Sum"));
+	c = bed_sent("GET / HTTP/1.0\r\n\r\n");
+	bed_assert_has(c, "\r\n\r\nabc");
+	bed_assert_lacks(c, "X-Sum");
 
-	c = bed_connected();
-	bed_sends(c, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_null(strstr(bed_received(c), "X-Sum"));
+	c = bed_sent("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+	bed_assert_lacks(c, "X-Sum");
 	assert_string_equal(bed_received(c),
 	                    "HTTP/1.1 200 OK\r\n" BED_DATE "Transfer-Encoding: chunked\r\n\r\n");
-}
-
-static void keep(weir_req *req, void *arg)
-{
-	(void)arg;
-	app.req = req;
 }
 
 static void also_later(void **state)
 {
 	(void)state;
-	given(keep);
-	memio_client *c = bed_connected();
-	bed_sends(c, HELLO);
-	assert_int_equal(weir_reply_field(app.req, "Trailer", "X-Sum"), 0);
-	weir_reply_begin(app.req, 200, WEIR_UNKNOWN);
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_sent(HELLO);
+	assert_int_equal(weir_reply_field(bed.req, "Trailer", "X-Sum"), 0);
+	weir_reply_begin(bed.req, 200, WEIR_UNKNOWN);
 	bed_pass(100);
-	weir_reply_trailer(app.req, "X-Sum", "1");
+	weir_reply_trailer(bed.req, "X-Sum", "1");
 	bed_pass(100);
-	weir_reply_end(app.req);
+	weir_reply_end(bed.req);
 	assert_string_equal(bed_received(c), "HTTP/1.1 200 OK\r\n" BED_DATE
 	                                     "Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n"
 	                                     "\r\n0\r\nX-Sum: 1\r\n\r\n");
@@ -325,20 +287,19 @@ static void also_later(void **state)
 static void a_reply_with_a_length_has_none(void **state)
 {
 	(void)state;
-	given(keep);
-	memio_client *c = bed_connected();
-	bed_sends(c, HELLO);
-	weir_reply_begin(app.req, 200, 3);
-	assert_int_equal(weir_reply_trailer(app.req, "X-Sum", "1"), WEIR_ESTATE);
-	weir_reply_write(app.req, "abc", 3);
-	weir_reply_end(app.req);
-	assert_null(strstr(bed_received(c), "X-Sum"));
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_sent(HELLO);
+	weir_reply_begin(bed.req, 200, 3);
+	assert_int_equal(weir_reply_trailer(bed.req, "X-Sum", "1"), WEIR_ESTATE);
+	weir_reply_write(bed.req, "abc", 3);
+	weir_reply_end(bed.req);
+	bed_assert_lacks(c, "X-Sum");
 
 	bed_sends(c, HELLO);
 	memio_client_reset(c);
 	bed_settle();
-	assert_int_equal(weir_reply_trailer(app.req, "X-Sum", "1"), WEIR_ECLOSED);
-	weir_reply_end(app.req);
+	assert_int_equal(weir_reply_trailer(bed.req, "X-Sum", "1"), WEIR_ECLOSED);
+	weir_reply_end(bed.req);
 }
 
 static void what_is_no_trailer_is_refused(void **state)
@@ -377,44 +338,42 @@ static void what_is_no_trailer_is_refused(void **state)
 	};
 
 	(void)state;
-	given(keep);
-	memio_client *c = bed_connected();
-	bed_sends(c, HELLO);
-	weir_reply_begin(app.req, 200, WEIR_UNKNOWN);
+	bed_serve(bed_keep, NULL);
+	memio_client *c = bed_sent(HELLO);
+	weir_reply_begin(bed.req, 200, WEIR_UNKNOWN);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (weir_reply_trailer(app.req, names[i], "1") != WEIR_EINVALID)
+		if (weir_reply_trailer(bed.req, names[i], "1") != WEIR_EINVALID)
 			fail_msg("%s", names[i]);
-	assert_int_equal(weir_reply_trailer(app.req, "X-Sum", "1\r\nX: y"), WEIR_EINVALID);
-	assert_int_equal(weir_reply_trailer(app.req, "X-Sum", "\x7f"), WEIR_EINVALID);
-	assert_int_equal(weir_reply_trailer(app.req, "X-Empty", ""), 0);
-	assert_int_equal(weir_reply_trailer(app.req, "Server-Timing", "\ttotal \xff"), 0);
-	weir_reply_end(app.req);
-	assert_non_null(strstr(bed_received(c), "\r\n0\r\nX-Empty: \r\n"
-	                                        "Server-Timing: \ttotal \xff\r\n\r\n"));
+	assert_int_equal(weir_reply_trailer(bed.req, "X-Sum", "1\r\nX: y"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_trailer(bed.req, "X-Sum", "\x7f"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_trailer(bed.req, "X-Empty", ""), 0);
+	assert_int_equal(weir_reply_trailer(bed.req, "Server-Timing", "\ttotal \xff"), 0);
+	weir_reply_end(bed.req);
+	bed_assert_has(c, "\r\n0\r\nX-Empty: \r\n"
+	                  "Server-Timing: \ttotal \xff\r\n\r\n");
 }
 
 static void their_length_has_a_limit(void **state)
 {
 	static char value[16 * 1024];
-	weir_server_opts opts = {.request = keep, .max_queue = 20000};
+	weir_server_opts opts = {.max_queue = 20000};
 
 	(void)state;
-	bed_given(&opts);
-	memio_client *c = bed_connected();
-	bed_sends(c, HELLO);
+	bed_serve(bed_keep, &opts);
+	memio_client *c = bed_sent(HELLO);
 	memio_client_window(c, 0);
-	weir_reply_begin(app.req, 200, WEIR_UNKNOWN);
+	weir_reply_begin(bed.req, 200, WEIR_UNKNOWN);
 	memset(value, 'v', sizeof value - 1);
-	assert_int_equal(weir_reply_trailer(app.req, "X", value), WEIR_EFULL);
+	assert_int_equal(weir_reply_trailer(bed.req, "X", value), WEIR_EFULL);
 	value[16 * 1024 - 9] = '\0';
-	assert_int_equal(weir_reply_trailer(app.req, "Y", value), 0);
-	assert_int_equal(weir_reply_trailer(app.req, "Z", ""), WEIR_EFULL);
+	assert_int_equal(weir_reply_trailer(bed.req, "Y", value), 0);
+	assert_int_equal(weir_reply_trailer(bed.req, "Z", ""), WEIR_EFULL);
 	/* There is room for them behind a queue that is full. */
-	while (weir_reply_write(app.req, value, 1000) >= 0)
+	while (weir_reply_write(bed.req, value, 1000) >= 0)
 		continue;
-	while (weir_reply_write(app.req, value, 1) >= 0)
+	while (weir_reply_write(bed.req, value, 1) >= 0)
 		continue;
-	assert_int_equal(weir_reply_end(app.req), 0);
+	assert_int_equal(weir_reply_end(bed.req), 0);
 	memio_client_window(c, SIZE_MAX);
 	bed_settle();
 	const char *last = strstr(bed_received(c), "\r\n0\r\nY: v");
@@ -425,13 +384,12 @@ static void their_length_has_a_limit(void **state)
 static void no_allocation_for_them_on_a_warm_loop(void **state)
 {
 	(void)state;
-	given(say_and_trail);
-	memio_client *c = bed_connected();
-	bed_sends(c, HELLO);
-	bed_alloc.calls = 0;
+	bed_serve(say_and_trail, NULL);
+	memio_client *c = bed_sent(HELLO);
+	bed.alloc.calls = 0;
 	for (int i = 0; i < 10; i++)
 		bed_sends(c, HELLO HELLO);
-	assert_int_equal(bed_alloc.calls, 0);
+	assert_int_equal(bed.alloc.calls, 0);
 }
 
 /* ---- memory ------------------------------------------------------------- */
@@ -444,15 +402,13 @@ static void read_and_trail(weir_req *req, void *arg)
 	weir_req_on(req, &ops, NULL);
 }
 
-static void play(void)
+static void play(void *arg)
 {
-	const weir_server_opts opts = {.request = read_and_trail};
 	static const char text[] = UPLOAD;
 
-	memset(&app, 0, sizeof app);
-	app.most = SIZE_MAX;
-	app.stays = true;
-	if (bed_open(&opts) < 0)
+	(void)arg;
+	app = (struct app){.most = SIZE_MAX, .stays = true};
+	if (bed_try_serve(read_and_trail, NULL) < 0)
 		return;
 	memio_client *c = memio_client_connect(NULL);
 	if (!c)
@@ -461,24 +417,24 @@ static void play(void)
 		const size_t left = sizeof text - 1 - at;
 
 		memio_client_send(c, text + at, left < 37 ? left : 37);
-		weir_loop_step(bed_loop, 0);
+		weir_loop_step(bed.loop, 0);
 	}
-	for (int i = 0; i < 10 && weir_loop_step(bed_loop, 100) >= 0; i++)
+	for (int i = 0; i < 10 && weir_loop_step(bed.loop, 100) >= 0; i++)
 		continue;
 	memio_client_reset(c);
-	for (int i = 0; i < 10 && weir_loop_step(bed_loop, 1000) >= 0; i++)
+	for (int i = 0; i < 10 && weir_loop_step(bed.loop, 1000) >= 0; i++)
 		continue;
 }
 
 static void every_allocation_may_fail(void **state)
 {
 	(void)state;
-	bed_every_allocation_fails(play);
+	bed_every_allocation_fails(play, NULL);
 	/* And in the last run, in which none did: */
 	assert_string_equal(app.said, "X-Sum=1234\nx-more=and more\n");
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, bed_tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, bed_teardown)
 
 int main(void)
 {

@@ -171,6 +171,22 @@ int64_t test_now_ms(void)
 	return test_now_us() / 1000;
 }
 
+static uint64_t dice = 1;
+
+void test_dice(uint64_t row)
+{
+	dice = row * 0x9e3779b97f4a7c15u + 1;
+}
+
+/* Marsaglia's xorshift: few steps, and none of its rows is short. */
+uint32_t test_roll(uint32_t sides)
+{
+	dice ^= dice << 13;
+	dice ^= dice >> 7;
+	dice ^= dice << 17;
+	return (uint32_t)(dice >> 32) % sides;
+}
+
 int test_in_child(int (*body)(void *arg), void *arg)
 {
 	int status = 0;

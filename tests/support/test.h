@@ -1,7 +1,7 @@
 /*
  * test.h: what do the tests of a loop need beside cmocka? A watchdog, an
  * allocator that counts, checks and fails on demand, a folder of their own, a
- * clock, and children to do in what would harm the test itself.
+ * clock, dice, and children to do in what would harm the test itself.
  */
 #ifndef WEIR_TESTS_SUPPORT_TEST_H
 #define WEIR_TESTS_SUPPORT_TEST_H
@@ -61,6 +61,11 @@ const char *test_dir(void);
 /* Of a clock that never goes back: the one the loop's times refer to. */
 int64_t test_now_ms(void);
 int64_t test_now_us(void);
+
+/* Numbers that look random and are the same in each run: begins a row of them, and draws the next,
+   which is below `sides`. Without a beginning it is row 0. */
+void test_dice(uint64_t row);
+uint32_t test_roll(uint32_t sides);
 
 /*
  * Calls body in a child process, whose exit status is what body returns (0 to

@@ -1,12 +1,8 @@
 /*
  * index_test.c: are common names told from others, and found where they are?
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/support/test.h"
 
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,16 +89,6 @@ static const char *const uncommon[] = {
 
 enum { COMMON = sizeof common / sizeof *common, UNCOMMON = sizeof uncommon / sizeof *uncommon };
 
-static uint64_t dice = 1;
-
-static uint32_t roll(uint32_t sides)
-{
-	dice ^= dice << 13;
-	dice ^= dice >> 7;
-	dice ^= dice << 17;
-	return (uint32_t)(dice >> 32) % sides;
-}
-
 static void each_common_name_has_a_number_of_its_own(void **state)
 {
 	bool taken[WEIR__NAME_LENGTHS * WEIR__NAME_PEERS] = {false};
@@ -163,13 +149,13 @@ static struct world {
 static void scramble(char *name, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (name[i] != '-' && roll(4) == 0 && (name[i] | 0x20) >= 'a')
+		if (name[i] != '-' && test_roll(4) == 0 && (name[i] | 0x20) >= 'a')
 			name[i] ^= 0x20;
 }
 
 static const char *any_name(void)
 {
-	return roll(3) ? common[roll(COMMON)] : uncommon[roll(UNCOMMON)];
+	return test_roll(3) ? common[test_roll(COMMON)] : uncommon[test_roll(UNCOMMON)];
 }
 
 /* Another head for a request, as the machine gives it one. */
@@ -183,14 +169,14 @@ static void draw_head(int which)
 	req->server = &world.server;
 	req->head = head;
 	req->fields = world.fields[which];
-	req->nfields = (uint16_t)roll(FIELDS + 1);
+	req->nfields = (uint16_t)test_roll(FIELDS + 1);
 	for (uint16_t i = 0; i < req->nfields; i++) {
 		const char *name = any_name();
 		const uint32_t len = (uint32_t)strlen(name);
 
 		memcpy(head + at, name, len);
 		scramble(head + at, len);
-		req->fields[i] = (weir_field){{at, len}, {at, roll(2) ? len : 0}};
+		req->fields[i] = (weir_field){{at, len}, {at, test_roll(2) ? len : 0}};
 		at += len;
 	}
 }
@@ -205,7 +191,7 @@ static void assert_finds(const weir_req *req, const char *name)
 {
 	const uint32_t first = linear(req, name, 0);
 	const weir_str field = weir_req_field(req, name);
-	unsigned i = roll(FIELDS + 2);
+	unsigned i = test_roll(FIELDS + 2);
 	uint32_t want = i < req->nfields ? linear(req, name, i) : req->nfields;
 	weir_str value;
 
@@ -233,8 +219,8 @@ static void finds_what_a_linear_search_finds(void **state)
 	draw_head(1);
 	for (int round = 0; round < ROUNDS; round++) {
 		for (int k = 0; k < 20; k++)
-			assert_finds(&world.reqs[roll(2)], any_name());
-		draw_head((int)roll(2));
+			assert_finds(&world.reqs[test_roll(2)], any_name());
+		draw_head((int)test_roll(2));
 	}
 }
 

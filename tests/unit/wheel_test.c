@@ -291,21 +291,11 @@ static void a_callback_may_close_its_neighbours_in_the_slot(void **state)
 	assert_int_equal(loop->wheel.count, alive);
 }
 
-static uint32_t random_number(void)
-{
-	static uint32_t x = 987654321;
-
-	x ^= x << 13;
-	x ^= x >> 17;
-	x ^= x << 5;
-	return x;
-}
-
 /* What is done with one stream at a time, and when its limit would be. */
 static void change(struct conn *c)
 {
-	const uint32_t dice = random_number() % 8;
-	const int32_t ms = (int32_t)(random_number() % (dice < 4 ? 3000 : 300000)) + 1;
+	const uint32_t dice = test_roll(8);
+	const int32_t ms = (int32_t)(test_roll(dice < 4 ? 3000 : 300000)) + 1;
 
 	if (dice == 0) {
 		weir_idle(c->stream, 0);
@@ -327,11 +317,11 @@ static void any_number_of_limits_is_kept(void **state)
 	for (int i = 0; i < MOST; i++)
 		connect_one();
 	for (int round = 0; round < 20000; round++) {
-		struct conn *c = &conns[random_number() % MOST];
+		struct conn *c = &conns[test_roll(MOST)];
 		if (c->stream)
 			change(c);
 		if (round % 8 == 0)
-			run_to(memio_now() + random_number() % 500);
+			run_to(memio_now() + test_roll(500));
 	}
 	run_to(memio_now() + 400000);
 	int over = 0;
