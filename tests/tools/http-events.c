@@ -25,7 +25,7 @@ static const char help[] =
 	"                       else is told for one of them, say so and exit with 3\n"
 	"  --request-method=M   what the responses answer: HEAD, CONNECT, ... A list M,M answers\n"
 	"                       one request after the other, interim responses aside, and its\n"
-	"                       last goes on (the default: GET)\n"
+	"                       last goes on (the default: GET); requests answer nothing\n"
 	"  --closed             the peer closes the connection behind the octets\n"
 	"  --help               this text\n"
 	"\n"
@@ -105,8 +105,6 @@ static int read_options(struct options *o, char **words)
 		status = **words == '-' ? read_option(o, *words) : read_kind(o, *words);
 	if (status == 0 && !o->kind)
 		return usage_error("a KIND is missing: request or response", "");
-	if (status == 0 && o->in.nanswers > 0 && !o->in.response)
-		return usage_error("--request-method is for responses", "");
 	return status;
 }
 
