@@ -346,7 +346,6 @@ static bool step_drop(struct weir_req *req, char *data, size_t len, size_t *used
 		return true;
 	}
 	if (weir__req_is(req, WEIR__PARSED)) {
-		weir__req_drop_parts(req);
 		weir__req_await(req);
 		return true;
 	}

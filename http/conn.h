@@ -209,8 +209,9 @@ void weir__conn_closed(weir_stream *stream);
 struct weir_req *weir__req_begin(weir_stream *stream);
 /* Makes it ready for a request, or the next one. */
 void weir__req_await(struct weir_req *req);
-/* What belongs to one request goes; what belongs to the connection stays. */
+/* What belongs to one request goes; what belongs to the connection stays, and the parts. */
 void weir__req_strip(struct weir_req *req);
+/* They go with the message: the parser goes on in a field that is cut, though nobody wants it. */
 void weir__req_drop_parts(struct weir_req *req);
 /* Has the head outlive the octets it was read from. False: no memory. */
 bool weir__req_keep_head(struct weir_req *req);

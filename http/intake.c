@@ -107,8 +107,7 @@ static bool keep_trailers(struct weir_req *req, const char *data)
 		move_slice(&block[i].name, data, (char *)(block + n), &at);
 		move_slice(&block[i].value, data, (char *)(block + n), &at);
 	}
-	if (req->parts)
-		weir__req_drop_parts(req);
+	weir__req_drop_parts(req);
 	req->parts = block;
 	req->parts_cap = (uint16_t)cap;
 	req->ntrailers = n;
