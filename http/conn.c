@@ -591,7 +591,7 @@ void weir__req_settle(weir_task *task, void *arg)
 		weir__req_gone(req, WEIR_ECLOSED);
 		return;
 	}
-	if (!weir__req_is(req, WEIR__IN_HAND) && weir__access_due(req)) {
+	if (!weir__req_is(req, WEIR__IN_HAND)) {
 		go_through(req);
 		return;
 	}

@@ -585,6 +585,22 @@ static void a_freed_server_tells_nothing(void **state)
 	assert_int_equal(ntold, 0);
 }
 
+/* Nor does it wait for the log that is not told any more. */
+static void a_freed_server_keeps_no_request_that_was_ended(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = memio_client_connect(NULL);
+	sends(c, HELLO);
+	memio_client_reset(c);
+	settle();
+	assert_int_equal(weir_reply(in_hand, 200, NULL, NULL, 0), WEIR_ECLOSED);
+	weir_server_free(server);
+	settle();
+	assert_int_equal(ntold, 0);
+	assert_null(loop->tenants);
+}
+
 static void a_freed_loop_tells_nothing(void **state)
 {
 	(void)state;
@@ -874,6 +890,7 @@ int main(void)
 		T(a_drained_server_tells_to_the_end),
 		T(the_last_reply_of_a_drained_server_is_told),
 		T(a_freed_server_tells_nothing),
+		T(a_freed_server_keeps_no_request_that_was_ended),
 		T(a_freed_loop_tells_nothing),
 		T(the_server_may_be_freed_by_its_log),
 		T(no_allocation_for_a_note_on_a_warm_loop),
