@@ -88,10 +88,13 @@ static bool settle_options(weir_server_opts *o)
 	       o->low <= o->high && o->high <= o->max_queue;
 }
 
+/* At most what an exchange counts to (weir_req.came). */
 static int64_t octets_in(int32_t rate, int32_t ms)
 {
 	const int64_t octets = rate == WEIR_OFF ? 1 : (int64_t)rate * ms / 1000;
 
+	if (octets > UINT32_MAX)
+		return UINT32_MAX;
 	return octets > 0 ? octets : 1;
 }
 

@@ -597,6 +597,26 @@ static void who_found_no_buffer_is_not_late(void **state)
 	assert_status(half, 200);
 }
 
+/* Each time its time has passed while weir had no memory it begins anew. */
+static void who_found_no_buffer_may_go_on_slowly(void **state)
+{
+	char field[9000] = "X: ";
+
+	(void)state;
+	given(say_hello, NULL);
+	memset(field + 3, 'a', sizeof field - 4);
+	memio_client *c = connected();
+	sends(c, "GET / HTTP/1.1\r\nHost: a\r\n");
+	int32_t max = loop->chunks.max;
+	loop->chunks.max = loop->chunks.nused;
+	sends(c, field);
+	pass(35000);
+	loop->chunks.max = max;
+	pass(3000);
+	sends(c, "\r\n\r\n");
+	assert_status(c, 200);
+}
+
 static void a_kept_connection_may_be_idle_longer(void **state)
 {
 	(void)state;
@@ -2533,6 +2553,7 @@ int main(void)
 		T(a_head_has_one_deadline_from_accept),
 		T(also_when_its_first_octet_is_late),
 		T(who_found_no_buffer_is_not_late),
+		T(who_found_no_buffer_may_go_on_slowly),
 		T(a_kept_connection_may_be_idle_longer),
 		T(a_kept_connections_head_counts_from_its_first_octet),
 		T(many_slow_heads_cost_what_they_sent),
