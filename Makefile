@@ -71,9 +71,13 @@ HTTP_SRCS = \
 	http/part.c \
 	http/request.c \
 	http/forwarded.c \
+	http/added.c \
 	http/reply.c \
 	http/switch.c \
 	http/access.c \
+	http/logline.c \
+	http/options.c \
+	http/drain.c \
 	http/server.c \
 
 # Copied into include/ of the build folder, where programs find them as <weir.h>.

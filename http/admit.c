@@ -1,5 +1,5 @@
 /*
- * admit.c: who is let in, and when has the last one left?
+ * admit.c: who is let in?
  *
  * A server counts its connections, and, where opts.max_per_peer says so, how many
  * each peer has: one table for those that are served and one for those that were

@@ -7,10 +7,11 @@
  * pool, and the same block is what the application holds as its request. A
  * connection between requests has none (stream->arg is NULL).
  *
- * server.c makes and ends servers, conn.c is the machine of a connection, with
+ * server.c makes and frees servers, with options.c; drain.c brings them to an end,
+ * admit.c counts their connections. conn.c is the machine of a connection, with
  * exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
- * application's questions, reply.c writes, switch.c gives connections away,
- * admit.c counts them.
+ * application's questions, reply.c and added.c write, switch.c gives connections
+ * away, access.c tells the log.
  */
 #ifndef WEIR_HTTP_CONN_H
 #define WEIR_HTTP_CONN_H
@@ -148,6 +149,11 @@ static inline bool weir__req_is(const struct weir_req *req, unsigned flags)
 	return (req->flags & flags) != 0;
 }
 
+static inline struct weir__mem *weir__server_mem(const weir_server *server)
+{
+	return &server->loop->mem;
+}
+
 /* ---- conn.c: the machine ---- */
 
 extern const weir_stream_ops weir__http_ops;
@@ -282,8 +288,17 @@ int weir__reply_own(struct weir_req *req, int status, const char *text, bool all
 /* The head of a reply that ends HTTP on the connection: 101, or 200 when protocol is NULL.
    0, or < 0 with nothing sent of it. */
 int weir__reply_switching(struct weir_req *req, const char *protocol);
-/* Gives back what weir_reply_field collected. */
-void weir__reply_forget(struct weir_req *req);
+
+/* ---- added.c: fields, or trailers, of the reply to come ---- */
+
+/* Adds one. 0, WEIR_EFULL or -ENOMEM. */
+int weir__add_field(struct weir_req *req, const char *name, const char *value);
+/* Who sends Upgrade names it in Connection, so that it goes no further (RFC 9110 7.8). */
+int weir__add_upgrade(struct weir_req *req, const char *protocols);
+/* All of them, and the empty line behind them. */
+weir_str weir__added_section(struct weir_req *req);
+/* Gives them back. */
+void weir__added_forget(struct weir_req *req);
 
 /* ---- access.c: the log ---- */
 
@@ -310,15 +325,32 @@ void weir__access_sent(struct weir_req *req, size_t len);
  */
 bool weir__access_tell(struct weir_req *req, bool kept);
 
+/* ---- options.c ---- */
+
+/* Fills in the defaults. False: a value that makes no sense. */
+bool weir__options_settle(weir_server_opts *opts);
+/* Sets what follows from a server's options: limits of the parser, octets of windows, Allow. */
+void weir__options_apply(weir_server *server);
+
+/* ---- drain.c ---- */
+
+void weir__drain_init(weir_server *server);
+/* Nobody is told any more. */
+void weir__drain_stop(weir_server *server);
+/* A connection has left: was it the last one of a server that is drained? */
+void weir__server_emptied(weir_server *server);
+/* Drained without patience for connections that are idle. */
+bool weir__server_hurries(const weir_server *server);
+/* How long a connection may be idle now. */
+int32_t weir__server_patience(const weir_server *server);
+
 /* ---- server.c ---- */
 
+/* Calls it with each connection that is the server's and not given away; it may be closed. */
+void weir__server_each(const weir_server *server, void (*call)(weir_stream *stream));
+/* Closes all of them; those who have a request in hand are told from the loop. */
+void weir__server_cut(weir_server *server);
 /* Frees a server that was given up, once nobody needs it. */
-void weir__server_check(struct weir_server *server);
-/* A connection has left: was it the last one of a server that is drained? */
-void weir__server_emptied(struct weir_server *server);
-/* Drained without patience for connections that are idle. */
-bool weir__server_hurries(const struct weir_server *server);
-/* How long a connection may be idle now. */
-int32_t weir__server_patience(const struct weir_server *server);
+void weir__server_check(weir_server *server);
 
 #endif

@@ -10,15 +10,10 @@
 
 #include "http/conn.h"
 
-static struct weir__mem *memory(const weir_server *server)
-{
-	return &server->loop->mem;
-}
-
 void weir__req_drop_parts(struct weir_req *req)
 {
 	if (req->parts)
-		weir__mem_free(memory(req->server), req->parts,
+		weir__mem_free(weir__server_mem(req->server), req->parts,
 		               req->parts_cap * sizeof *req->parts);
 	req->parts = NULL;
 	req->parts_cap = req->ntrailers = 0;
@@ -73,10 +68,10 @@ void weir__req_unindex(const struct weir_req *req)
 void weir__req_strip(struct weir_req *req)
 {
 	if (req->kept)
-		weir__mem_free(memory(req->server), req->kept,
+		weir__mem_free(weir__server_mem(req->server), req->kept,
 		               req->nfields * sizeof *req->fields + req->head_len);
 	if (req->added)
-		weir__reply_forget(req);
+		weir__added_forget(req);
 	if (req->task.queued)
 		weir_task_cancel(req->server->loop, &req->task);
 	weir__req_unindex(req);
@@ -114,7 +109,8 @@ bool weir__req_keep_head(struct weir_req *req)
 
 	if (req->kept || !req->head)
 		return true;
-	req->kept = weir__mem_resize(memory(req->server), NULL, 0, fields + req->head_len);
+	req->kept =
+		weir__mem_resize(weir__server_mem(req->server), NULL, 0, fields + req->head_len);
 	if (req->kept) {
 		memcpy(req->kept, req->fields, fields);
 		memcpy(req->kept + fields, req->head, req->head_len);
