@@ -65,6 +65,8 @@ HTTP_SRCS = \
 	http/emit.c \
 	http/admit.c \
 	http/conn.c \
+	http/step.c \
+	http/callback.c \
 	http/exchange.c \
 	http/intake.c \
 	http/limit.c \

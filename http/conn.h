@@ -9,7 +9,7 @@
  *
  * server.c makes and frees servers, with options.c; drain.c brings them to an end,
  * admit.c counts their connections. conn.c is the machine of a connection, with
- * exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
+ * step.c, callback.c, exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
  * application's questions, reply.c and added.c write, switch.c gives connections
  * away, access.c tells the log.
  */
@@ -32,7 +32,7 @@ enum {
 	WEIR__TRAILERS = 64
 };
 
-/* Where the request is; drawn in conn.c. */
+/* Where the request is; drawn in conn.c, walked in step.c. */
 enum weir__reading {
 	WEIR__READ_HEAD,  /* its head is awaited or not complete */
 	WEIR__READ_WAIT,  /* nobody has asked for the body yet */
@@ -158,20 +158,10 @@ static inline struct weir__mem *weir__server_mem(const weir_server *server)
 
 extern const weir_stream_ops weir__http_ops;
 
-/* The application has ended its request, from inside a callback or not. */
-void weir__req_ended(struct weir_req *req);
-/* The application has changed what it wants of the body. */
-void weir__req_asks(struct weir_req *req);
-/* It has ended with a reply behind which the connection is the application's. */
-void weir__req_switched(struct weir_req *req, const weir_stream_ops *ops, void *arg);
-/* Calls ops->gone later, from the loop. */
-void weir__req_orphan(struct weir_req *req);
-/* Whether the connection can live on with what is unread of the body. */
-bool weir__req_drainable(const struct weir_req *req);
 /* Something was written outside of a callback, or the queue has emptied: goes on from there. */
 void weir__conn_rest(weir_stream *stream);
-/* req->task: what the application is owed, but not inside its own call. */
-void weir__req_settle(weir_task *task, void *arg);
+/* Something was done outside of conn_data: has it go on, from the loop. */
+void weir__conn_move_on(weir_stream *stream);
 
 static inline weir_server *weir__conn_server(const weir_stream *stream)
 {
@@ -199,6 +189,51 @@ static inline bool weir__conn_held(const weir_stream *stream)
 {
 	return (stream->source.bits & WEIR__HELD) != 0;
 }
+
+/* Whether octets behind those being handled are here already. */
+static inline void weir__note_behind(struct weir_req *req, bool behind)
+{
+	req->flags &= (uint16_t)~WEIR__BEHIND;
+	if (behind)
+		req->flags |= WEIR__BEHIND;
+}
+
+static inline bool weir__takes_body(const weir_stream *stream, const struct weir_req *req)
+{
+	return stream->arg == req && req->reading == WEIR__READ_BODY &&
+	       !weir__req_is(req, WEIR__STILL);
+}
+
+/* ---- step.c: the reading side ---- */
+
+/* Uses octets. True: it may go on with those behind them. */
+bool weir__req_step(struct weir_req *req, char *data, size_t len, size_t *used);
+
+/* ---- callback.c: the application ---- */
+
+/*
+ * A callback has returned. False: there is no connection any more, it was given
+ * away, or it has no more use for octets. The exchange may be gone either way.
+ */
+bool weir__req_returned(weir_stream *stream, struct weir_req *req);
+/* Tells what it is time to tell: the end of the body, then that of the peer. The same. */
+bool weir__req_tell(struct weir_req *req);
+/* Tells that the peer sends no more. The same. */
+bool weir__req_tell_eof(struct weir_req *req);
+/* Nobody has the request in hand: how does the connection go on? */
+void weir__req_conclude(struct weir_req *req);
+/* Whether it can live on with what is unread of the body. */
+bool weir__req_drainable(const struct weir_req *req);
+/* The application has ended its request, from inside a callback or not. */
+void weir__req_ended(struct weir_req *req);
+/* The application has changed what it wants of the body. */
+void weir__req_asks(struct weir_req *req);
+/* It has ended with a reply behind which the connection is the application's. */
+void weir__req_switched(struct weir_req *req, const weir_stream_ops *ops, void *arg);
+/* Calls ops->gone later, from the loop. */
+void weir__req_orphan(struct weir_req *req);
+/* req->task: what the application is owed, but not inside its own call. */
+void weir__req_settle(weir_task *task, void *arg);
 
 /* ---- admit.c: who is let in ---- */
 
