@@ -65,15 +65,21 @@ HTTP_SRCS = \
 	http/emit.c \
 	http/admit.c \
 	http/conn.c \
+	http/step.c \
+	http/callback.c \
 	http/exchange.c \
 	http/intake.c \
 	http/limit.c \
 	http/part.c \
 	http/request.c \
 	http/forwarded.c \
+	http/added.c \
 	http/reply.c \
 	http/switch.c \
 	http/access.c \
+	http/logline.c \
+	http/options.c \
+	http/drain.c \
 	http/server.c \
 
 # Copied into include/ of the build folder, where programs find them as <weir.h>.

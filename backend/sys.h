@@ -143,7 +143,8 @@ int weir__sys_connect_result(int fd);
 int weir__sys_shutdown(int fd);
 /* Makes the close that follows a reset: what is unsent is dropped. */
 void weir__sys_reset_on_close(int fd);
-/* The address of this end / of the other end. */
+/* The address of this end / of the other end. As with accept, one of IPv4 is told as such,
+   also where a socket of IPv6 has it as ::ffff:a.b.c.d. */
 int weir__sys_local(int fd, struct weir__addr *addr);
 int weir__sys_remote(int fd, struct weir__addr *addr);
 int weir__sys_nodelay(int fd, bool on);

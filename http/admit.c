@@ -1,5 +1,5 @@
 /*
- * admit.c: who is let in, and when has the last one left?
+ * admit.c: who is let in?
  *
  * A server counts its connections, and, where opts.max_per_peer says so, how many
  * each peer has: one table for those that are served and one for those that were
@@ -16,25 +16,11 @@
 
 /* ---- who is the peer? --------------------------------------------------- */
 
-static bool is_mapped_ip4(const uint8_t ip[16])
-{
-	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(ip, prefix, sizeof prefix) == 0;
-}
-
 /* Whoever has one address of an IPv6 network has all of its /64: they are one peer. */
 static void widen(struct weir__addr *addr)
 {
-	if (addr->kind != WEIR__ADDR_IP6)
-		return;
-	if (is_mapped_ip4(addr->u.ip)) {
-		addr->kind = WEIR__ADDR_IP4;
-		addr->scope = 0;
-		memmove(addr->u.ip, addr->u.ip + 12, 4);
-	} else {
+	if (addr->kind == WEIR__ADDR_IP6)
 		memset(addr->u.ip + 8, 0, 8);
-	}
 }
 
 /* ---- counting ----------------------------------------------------------- */

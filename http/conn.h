@@ -7,10 +7,11 @@
  * pool, and the same block is what the application holds as its request. A
  * connection between requests has none (stream->arg is NULL).
  *
- * server.c makes and ends servers, conn.c is the machine of a connection, with
- * exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
- * application's questions, reply.c writes, switch.c gives connections away,
- * admit.c counts them.
+ * server.c makes and frees servers, with options.c; drain.c brings them to an end,
+ * admit.c counts their connections. conn.c is the machine of a connection, with
+ * step.c, callback.c, exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
+ * application's questions, reply.c and added.c write, switch.c gives connections
+ * away, access.c tells the log.
  */
 #ifndef WEIR_HTTP_CONN_H
 #define WEIR_HTTP_CONN_H
@@ -31,7 +32,7 @@ enum {
 	WEIR__TRAILERS = 64
 };
 
-/* Where the request is; drawn in conn.c. */
+/* Where the request is; drawn in conn.c, walked in step.c. */
 enum weir__reading {
 	WEIR__READ_HEAD,  /* its head is awaited or not complete */
 	WEIR__READ_WAIT,  /* nobody has asked for the body yet */
@@ -148,24 +149,19 @@ static inline bool weir__req_is(const struct weir_req *req, unsigned flags)
 	return (req->flags & flags) != 0;
 }
 
+static inline struct weir__mem *weir__server_mem(const weir_server *server)
+{
+	return &server->loop->mem;
+}
+
 /* ---- conn.c: the machine ---- */
 
 extern const weir_stream_ops weir__http_ops;
 
-/* The application has ended its request, from inside a callback or not. */
-void weir__req_ended(struct weir_req *req);
-/* The application has changed what it wants of the body. */
-void weir__req_asks(struct weir_req *req);
-/* It has ended with a reply behind which the connection is the application's. */
-void weir__req_switched(struct weir_req *req, const weir_stream_ops *ops, void *arg);
-/* Calls ops->gone later, from the loop. */
-void weir__req_orphan(struct weir_req *req);
-/* Whether the connection can live on with what is unread of the body. */
-bool weir__req_drainable(const struct weir_req *req);
 /* Something was written outside of a callback, or the queue has emptied: goes on from there. */
 void weir__conn_rest(weir_stream *stream);
-/* req->task: what the application is owed, but not inside its own call. */
-void weir__req_settle(weir_task *task, void *arg);
+/* Something was done outside of conn_data: has it go on, from the loop. */
+void weir__conn_move_on(weir_stream *stream);
 
 static inline weir_server *weir__conn_server(const weir_stream *stream)
 {
@@ -194,6 +190,51 @@ static inline bool weir__conn_held(const weir_stream *stream)
 	return (stream->source.bits & WEIR__HELD) != 0;
 }
 
+/* Whether octets behind those being handled are here already. */
+static inline void weir__note_behind(struct weir_req *req, bool behind)
+{
+	req->flags &= (uint16_t)~WEIR__BEHIND;
+	if (behind)
+		req->flags |= WEIR__BEHIND;
+}
+
+static inline bool weir__takes_body(const weir_stream *stream, const struct weir_req *req)
+{
+	return stream->arg == req && req->reading == WEIR__READ_BODY &&
+	       !weir__req_is(req, WEIR__STILL);
+}
+
+/* ---- step.c: the reading side ---- */
+
+/* Uses octets. True: it may go on with those behind them. */
+bool weir__req_step(struct weir_req *req, char *data, size_t len, size_t *used);
+
+/* ---- callback.c: the application ---- */
+
+/*
+ * A callback has returned. False: there is no connection any more, it was given
+ * away, or it has no more use for octets. The exchange may be gone either way.
+ */
+bool weir__req_returned(weir_stream *stream, struct weir_req *req);
+/* Tells what it is time to tell: the end of the body, then that of the peer. The same. */
+bool weir__req_tell(struct weir_req *req);
+/* Tells that the peer sends no more. The same. */
+bool weir__req_tell_eof(struct weir_req *req);
+/* Nobody has the request in hand: how does the connection go on? */
+void weir__req_conclude(struct weir_req *req);
+/* Whether it can live on with what is unread of the body. */
+bool weir__req_drainable(const struct weir_req *req);
+/* The application has ended its request, from inside a callback or not. */
+void weir__req_ended(struct weir_req *req);
+/* The application has changed what it wants of the body. */
+void weir__req_asks(struct weir_req *req);
+/* It has ended with a reply behind which the connection is the application's. */
+void weir__req_switched(struct weir_req *req, const weir_stream_ops *ops, void *arg);
+/* Calls ops->gone later, from the loop. */
+void weir__req_orphan(struct weir_req *req);
+/* req->task: what the application is owed, but not inside its own call. */
+void weir__req_settle(weir_task *task, void *arg);
+
 /* ---- admit.c: who is let in ---- */
 
 /* A connection was accepted. False: its peer has too many; it is being refused, or closed. */
@@ -209,8 +250,9 @@ void weir__conn_closed(weir_stream *stream);
 struct weir_req *weir__req_begin(weir_stream *stream);
 /* Makes it ready for a request, or the next one. */
 void weir__req_await(struct weir_req *req);
-/* What belongs to one request goes; what belongs to the connection stays. */
+/* What belongs to one request goes; what belongs to the connection stays, and the parts. */
 void weir__req_strip(struct weir_req *req);
+/* They go with the message: the parser goes on in a field that is cut, though nobody wants it. */
 void weir__req_drop_parts(struct weir_req *req);
 /* Has the head outlive the octets it was read from. False: no memory. */
 bool weir__req_keep_head(struct weir_req *req);
@@ -281,8 +323,17 @@ int weir__reply_own(struct weir_req *req, int status, const char *text, bool all
 /* The head of a reply that ends HTTP on the connection: 101, or 200 when protocol is NULL.
    0, or < 0 with nothing sent of it. */
 int weir__reply_switching(struct weir_req *req, const char *protocol);
-/* Gives back what weir_reply_field collected. */
-void weir__reply_forget(struct weir_req *req);
+
+/* ---- added.c: fields, or trailers, of the reply to come ---- */
+
+/* Adds one. 0, WEIR_EFULL or -ENOMEM. */
+int weir__add_field(struct weir_req *req, const char *name, const char *value);
+/* Who sends Upgrade names it in Connection, so that it goes no further (RFC 9110 7.8). */
+int weir__add_upgrade(struct weir_req *req, const char *protocols);
+/* All of them, and the empty line behind them. */
+weir_str weir__added_section(struct weir_req *req);
+/* Gives them back. */
+void weir__added_forget(struct weir_req *req);
 
 /* ---- access.c: the log ---- */
 
@@ -309,15 +360,32 @@ void weir__access_sent(struct weir_req *req, size_t len);
  */
 bool weir__access_tell(struct weir_req *req, bool kept);
 
+/* ---- options.c ---- */
+
+/* Fills in the defaults. False: a value that makes no sense. */
+bool weir__options_settle(weir_server_opts *opts);
+/* Sets what follows from a server's options: limits of the parser, octets of windows, Allow. */
+void weir__options_apply(weir_server *server);
+
+/* ---- drain.c ---- */
+
+void weir__drain_init(weir_server *server);
+/* Nobody is told any more. */
+void weir__drain_stop(weir_server *server);
+/* A connection has left: was it the last one of a server that is drained? */
+void weir__server_emptied(weir_server *server);
+/* Drained without patience for connections that are idle. */
+bool weir__server_hurries(const weir_server *server);
+/* How long a connection may be idle now. */
+int32_t weir__server_patience(const weir_server *server);
+
 /* ---- server.c ---- */
 
+/* Calls it with each connection that is the server's and not given away; it may be closed. */
+void weir__server_each(const weir_server *server, void (*call)(weir_stream *stream));
+/* Closes all of them; those who have a request in hand are told from the loop. */
+void weir__server_cut(weir_server *server);
 /* Frees a server that was given up, once nobody needs it. */
-void weir__server_check(struct weir_server *server);
-/* A connection has left: was it the last one of a server that is drained? */
-void weir__server_emptied(struct weir_server *server);
-/* Drained without patience for connections that are idle. */
-bool weir__server_hurries(const struct weir_server *server);
-/* How long a connection may be idle now. */
-int32_t weir__server_patience(const struct weir_server *server);
+void weir__server_check(weir_server *server);
 
 #endif

@@ -10,15 +10,20 @@
 
 #include "http/conn.h"
 
-static struct weir__mem *memory(const weir_server *server)
+void weir__req_drop_parts(struct weir_req *req)
 {
-	return &server->loop->mem;
+	if (req->parts)
+		weir__mem_free(weir__server_mem(req->server), req->parts,
+		               req->parts_cap * sizeof *req->parts);
+	req->parts = NULL;
+	req->parts_cap = req->ntrailers = 0;
 }
 
 void weir__req_await(struct weir_req *req)
 {
 	const weir_server *server = req->server;
 
+	weir__req_drop_parts(req);
 	weir_parser_init(&req->parser, &server->limits, server->fields,
 	                 (uint16_t)server->opts.max_fields);
 	req->reading = WEIR__READ_HEAD;
@@ -50,29 +55,23 @@ struct weir_req *weir__req_begin(weir_stream *stream)
 	return req;
 }
 
-void weir__req_drop_parts(struct weir_req *req)
-{
-	weir__mem_free(memory(req->server), req->parts, req->parts_cap * sizeof *req->parts);
-	req->parts = NULL;
-	req->parts_cap = req->ntrailers = 0;
-}
-
 void weir__req_unindex(const struct weir_req *req)
 {
 	if (req->server->indexed == req)
 		req->server->indexed = NULL;
 }
 
-/* What belongs to one request goes; what belongs to the connection stays. */
+/*
+ * What belongs to one request goes; what belongs to the connection stays, and so does what
+ * the parser still needs of a message that nobody wants any more.
+ */
 void weir__req_strip(struct weir_req *req)
 {
 	if (req->kept)
-		weir__mem_free(memory(req->server), req->kept,
+		weir__mem_free(weir__server_mem(req->server), req->kept,
 		               req->nfields * sizeof *req->fields + req->head_len);
-	if (req->parts)
-		weir__req_drop_parts(req);
 	if (req->added)
-		weir__reply_forget(req);
+		weir__added_forget(req);
 	if (req->task.queued)
 		weir_task_cancel(req->server->loop, &req->task);
 	weir__req_unindex(req);
@@ -88,6 +87,7 @@ void weir__req_free(struct weir_req *req)
 	weir_server *server = req->server;
 
 	weir__req_strip(req);
+	weir__req_drop_parts(req);
 	if (req->peer)
 		weir__peer_give(&server->loop->peers, req->peer);
 	*req->link = req->next;
@@ -109,7 +109,8 @@ bool weir__req_keep_head(struct weir_req *req)
 
 	if (req->kept || !req->head)
 		return true;
-	req->kept = weir__mem_resize(memory(req->server), NULL, 0, fields + req->head_len);
+	req->kept =
+		weir__mem_resize(weir__server_mem(req->server), NULL, 0, fields + req->head_len);
 	if (req->kept) {
 		memcpy(req->kept, req->fields, fields);
 		memcpy(req->kept + fields, req->head, req->head_len);

@@ -5,7 +5,7 @@
 
 #include "http/head.h"
 
-static bool same_anyhow(const uint8_t *octets, const char *text, size_t n)
+bool weir__same_anyhow(const uint8_t *octets, const char *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (weir__lower(octets[i]) != weir__lower((uint8_t)text[i]))
@@ -21,7 +21,7 @@ uint32_t weir__field_find(const void *data, const weir_field *fields, uint32_t n
 	while (from < n) {
 		const weir_slice s = fields[from].name;
 
-		if (s.len == len && same_anyhow((const uint8_t *)data + s.at, name, len))
+		if (s.len == len && weir__same_anyhow((const uint8_t *)data + s.at, name, len))
 			return from;
 		from++;
 	}

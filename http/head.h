@@ -42,6 +42,9 @@ static inline bool weir__same(const uint8_t *octets, const char *text, size_t n)
 	return !differ;
 }
 
+/* The same for any text, octet by octet. */
+bool weir__same_anyhow(const uint8_t *octets, const char *text, size_t n);
+
 /*
  * The index of the first field at or behind `from` with this name, in whatever
  * case; n when there is none. Ask again with the index + 1 for the next.

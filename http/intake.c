@@ -10,11 +10,6 @@
 #include "http/conn.h"
 #include "http/parse.h"
 
-static struct weir__mem *memory(const weir_server *server)
-{
-	return &server->loop->mem;
-}
-
 /*
  * Where the parser puts the fields of a section: into the server's array while
  * one call reads it, else into one of the exchange's own that has room for what
@@ -36,8 +31,8 @@ bool weir__take_room(struct weir_req *req, weir_field *shared, uint16_t most, si
 		need = most;
 	if (need <= req->parts_cap)
 		return true;
-	bigger = weir__mem_resize(memory(req->server), req->parts, req->parts_cap * sizeof *bigger,
-	                          need * sizeof *bigger);
+	bigger = weir__mem_resize(weir__server_mem(req->server), req->parts,
+	                          req->parts_cap * sizeof *bigger, need * sizeof *bigger);
 	if (!bigger)
 		return false;
 	req->parser.fields = req->parts = bigger;
@@ -54,7 +49,8 @@ bool weir__take_parts(struct weir_req *req, uint16_t most, size_t len)
 	req->seen = (uint32_t)len;
 	if (req->parts)
 		return true;
-	req->parts = weir__mem_resize(memory(req->server), NULL, 0, n * sizeof *req->parts);
+	req->parts =
+		weir__mem_resize(weir__server_mem(req->server), NULL, 0, n * sizeof *req->parts);
 	if (!req->parts)
 		return false;
 	memcpy(req->parts, req->parser.fields, n * sizeof *req->parts);
@@ -99,7 +95,7 @@ static bool keep_trailers(struct weir_req *req, const char *data)
 	for (uint16_t i = 0; i < n; i++)
 		octets += fields[i].name.len + fields[i].value.len;
 	cap = n + (octets + sizeof *block - 1) / sizeof *block;
-	block = weir__mem_resize(memory(req->server), NULL, 0, cap * sizeof *block);
+	block = weir__mem_resize(weir__server_mem(req->server), NULL, 0, cap * sizeof *block);
 	if (!block)
 		return false;
 	memcpy(block, fields, n * sizeof *block);
@@ -107,8 +103,7 @@ static bool keep_trailers(struct weir_req *req, const char *data)
 		move_slice(&block[i].name, data, (char *)(block + n), &at);
 		move_slice(&block[i].value, data, (char *)(block + n), &at);
 	}
-	if (req->parts)
-		weir__req_drop_parts(req);
+	weir__req_drop_parts(req);
 	req->parts = block;
 	req->parts_cap = (uint16_t)cap;
 	req->ntrailers = n;

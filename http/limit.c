@@ -33,6 +33,14 @@ static int64_t patience(const weir_stream *stream, const struct weir_req *req)
 	}
 }
 
+/* The first head counts from accept: that limit still stands, unless draining has put a
+   shorter one in its place, or it has passed while weir had no memory to read into. */
+static bool from_accept(const weir_stream *stream, const struct weir_req *req)
+{
+	return req->reading == WEIR__READ_HEAD && stream->count == 0 && !req->server->draining &&
+	       !weir__limit_passed(stream, stream->limit.due);
+}
+
 static void set_read_due(weir_stream *stream, struct weir_req *req)
 {
 	const int64_t ms = patience(stream, req);
@@ -44,9 +52,7 @@ static void set_read_due(weir_stream *stream, struct weir_req *req)
 	req->flags |= WEIR__READ_DUE;
 	req->came = 0;
 	req->read_due = (uint32_t)(weir_loop_now(req->server->loop) + ms);
-	/* The first head counts from accept: that limit still stands, unless draining
-	   has put a shorter one in its place. */
-	if (req->reading == WEIR__READ_HEAD && stream->count == 0 && !req->server->draining)
+	if (from_accept(stream, req))
 		req->read_due = stream->limit.due;
 }
 

@@ -80,6 +80,7 @@ static bool linger(struct weir_req *req)
 	if (!weir__access_tell(req, false))
 		return false;
 	weir__req_strip(req);
+	weir__req_drop_parts(req);
 	req->reading = WEIR__READ_LINGER;
 	req->writing = WEIR__WRITE_ENDED;
 	req->reply_left = WEIR__LINGER_MAX;

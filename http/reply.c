@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "http/conn.h"
-#include "http/head.h"
 #include "http/parse.h"
 
 static const weir_str no_str;
@@ -76,135 +75,6 @@ static int64_t at_rest(struct weir_req *req, int64_t queued)
 	if (queued > 0 && !weir__req_is(req, WEIR__BUSY))
 		weir__conn_rest(req->stream);
 	return queued;
-}
-
-/* ---- fields of the application ------------------------------------------ */
-
-static struct weir__mem *memory(const struct weir_req *req)
-{
-	return &req->server->loop->mem;
-}
-
-/* The block stays with the server for the next reply that has fields. */
-void weir__reply_forget(struct weir_req *req)
-{
-	weir_server *server = req->server;
-
-	if (req->added_cap > server->spare_cap) {
-		weir__mem_free(memory(req), server->spare, server->spare_cap);
-		server->spare = req->added;
-		server->spare_cap = req->added_cap;
-	} else {
-		weir__mem_free(memory(req), req->added, req->added_cap);
-	}
-	req->added = NULL;
-	req->added_len = req->added_cap = 0;
-}
-
-static void take_spare(struct weir_req *req)
-{
-	weir_server *server = req->server;
-
-	req->added = server->spare;
-	req->added_cap = (uint16_t)server->spare_cap;
-	server->spare = NULL;
-	server->spare_cap = 0;
-}
-
-static int reserve(struct weir_req *req, size_t len)
-{
-	size_t cap;
-	char *bigger;
-
-	if (!req->added)
-		take_spare(req);
-	if (len <= req->added_cap)
-		return 0;
-	for (cap = 256; cap < len; cap *= 2)
-		continue;
-	bigger = weir__mem_resize(memory(req), req->added, req->added_cap, cap);
-	if (!bigger)
-		return -ENOMEM;
-	req->added = bigger;
-	req->added_cap = (uint16_t)cap;
-	return 0;
-}
-
-static char *append(char *out, const char *text, size_t len)
-{
-	memcpy(out, text, len);
-	return out + len;
-}
-
-static int add_field(struct weir_req *req, const char *name, const char *value)
-{
-	const size_t name_len = strlen(name), value_len = strlen(value);
-	int result;
-	char *out;
-
-	/* Compared one by one: a sum could wrap. The empty line goes behind the last field. */
-	if (name_len > WEIR__FIELDS_MAX || value_len > WEIR__FIELDS_MAX ||
-	    req->added_len + name_len + value_len + 6 > WEIR__FIELDS_MAX)
-		return WEIR_EFULL;
-	result = reserve(req, req->added_len + name_len + value_len + 6);
-	if (result < 0)
-		return result;
-	out = append(req->added + req->added_len, name, name_len);
-	out = append(out, ": ", 2);
-	out = append(out, value, value_len);
-	out = append(out, "\r\n", 2);
-	req->added_len = (uint16_t)(out - req->added);
-	return 0;
-}
-
-/* The fields, or trailers, and the empty line behind them. */
-static weir_str end_of_section(struct weir_req *req)
-{
-	if (!req->added_len)
-		return (weir_str){"\r\n", 2};
-	memcpy(req->added + req->added_len, "\r\n", 2);
-	return (weir_str){req->added, req->added_len + 2u};
-}
-
-/* Who sends Upgrade names it in Connection, so that it goes no further (RFC 9110 7.8). */
-static int add_upgrade(struct weir_req *req, const char *protocols)
-{
-	const uint16_t before = req->added_len;
-	int result = add_field(req, "Upgrade", protocols);
-
-	if (result == 0)
-		result = add_field(req, "Connection", "upgrade");
-	if (result < 0)
-		req->added_len = before;
-	return result;
-}
-
-static bool is_upgrade(const char *name)
-{
-	return strlen(name) == 7 && weir__same((const uint8_t *)name, "upgrade", 7);
-}
-
-int weir_reply_field(weir_req *req, const char *name, const char *value)
-{
-	if (!weir__is_field(name, value))
-		return WEIR_EINVALID;
-	if (req->writing != WEIR__WRITE_NONE)
-		return WEIR_ESTATE;
-	return is_upgrade(name) ? add_upgrade(req, value) : add_field(req, name, value);
-}
-
-int weir_reply_trailer(weir_req *req, const char *name, const char *value)
-{
-	if (!req->stream)
-		return WEIR_ECLOSED;
-	/* What the parser passes over in a trailer section is not sent in one, either. */
-	if (!weir__is_field(name, value) ||
-	    !weir__may_trail((const uint8_t *)name, (uint32_t)strlen(name)))
-		return WEIR_EINVALID;
-	if (req->writing == WEIR__WRITE_NONE || req->writing == WEIR__WRITE_LENGTH)
-		return WEIR_ESTATE;
-	/* Where there are no chunks they are collected in vain: the results are the same. */
-	return add_field(req, name, value);
 }
 
 /* ---- heads -------------------------------------------------------------- */
@@ -273,11 +143,13 @@ static int64_t put_head(struct weir_req *req, const struct weir__reply_head *hea
 
 	weir__date_refresh(&server->date, weir__loop_wall(server->loop));
 	len = weir__emit_head(text, &server->date, head);
-	if (!req->added_len)
-		len = (size_t)(append(text + len, "\r\n", 2) - text);
+	if (!req->added_len) {
+		memcpy(text + len, "\r\n", 2);
+		len += 2;
+	}
 	pieces[n++] = (weir_str){text, len};
 	if (req->added_len)
-		pieces[n++] = end_of_section(req);
+		pieces[n++] = weir__added_section(req);
 	if (body.len)
 		pieces[n++] = body;
 	queued = put(req, pieces, n, gather);
@@ -331,7 +203,7 @@ int weir__reply_own(struct weir_req *req, int status, const char *text, bool all
 		content = (weir_str){body, len};
 	set_persist(req, &head, is_last(req, true));
 	req->added_len = 0;
-	if (allow && add_field(req, "Allow", req->server->allow) < 0)
+	if (allow && weir__add_field(req, "Allow", req->server->allow) < 0)
 		return -ENOMEM;
 	result = put_head(req, &head, content, weir__req_is(req, WEIR__BEHIND));
 	if (result < 0)
@@ -349,7 +221,7 @@ int weir__reply_switching(struct weir_req *req, const char *protocol)
 {
 	const struct weir__reply_head head = {.status = protocol ? 101 : 200, .length = -1};
 	const uint16_t before = req->added_len;
-	int64_t result = protocol ? add_upgrade(req, protocol) : 0;
+	int64_t result = protocol ? weir__add_upgrade(req, protocol) : 0;
 
 	if (result == 0 && protocol && req->parser.flags & WEIR_EXPECT_CONTINUE)
 		result = say_continue(req);
@@ -383,7 +255,7 @@ static int set_type(struct weir_req *req, struct weir__reply_head *head, const c
 		return 0;
 	head->type_len = strlen(type);
 	if (head->type_len > WEIR__TYPE_MAX)
-		return add_field(req, "Content-Type", type);
+		return weir__add_field(req, "Content-Type", type);
 	head->type = type;
 	return 0;
 }
@@ -461,7 +333,7 @@ int64_t weir_reply_begin(weir_req *req, int status, int64_t length)
 	if (result < 0)
 		return result;
 	if (req->added)
-		weir__reply_forget(req);
+		weir__added_forget(req);
 	req->writing = (uint8_t)way_of(req, status, length);
 	req->reply_left = length;
 	return at_rest(req, result);
@@ -505,7 +377,7 @@ int64_t weir_reply_write(weir_req *req, const void *data, size_t len)
 /* With the trailers, if there are any. */
 static int64_t put_last_chunk(struct weir_req *req)
 {
-	const weir_str pieces[2] = {{"0\r\n", 3}, end_of_section(req)};
+	const weir_str pieces[2] = {{"0\r\n", 3}, weir__added_section(req)};
 
 	return put(req, pieces, 2, weir__req_is(req, WEIR__BUSY));
 }
@@ -560,7 +432,7 @@ int64_t weir_reply_interim(weir_req *req, int status)
 		return WEIR_EFULL;
 	if (req->parser.minor > 0) {
 		pieces[0] = (weir_str){line, weir__emit_status(line, status)};
-		pieces[1] = end_of_section(req);
+		pieces[1] = weir__added_section(req);
 		result = put(req, pieces, 2, false);
 		if (result < 0)
 			return result;

@@ -44,12 +44,7 @@ static bool is_protocol(const weir_req *req, weir_slice item, const char *protoc
 {
 	const uint8_t *octets = (const uint8_t *)req->head + item.at;
 
-	if (item.len != strlen(protocol))
-		return false;
-	for (uint32_t i = 0; i < item.len; i++)
-		if (weir__lower(octets[i]) != weir__lower((uint8_t)protocol[i]))
-			return false;
-	return true;
+	return item.len == strlen(protocol) && weir__same_anyhow(octets, protocol, item.len);
 }
 
 /* Is it one of all those that the client names, in whichever line? */

@@ -8,6 +8,19 @@
 
 /* ---- clients ---- */
 
+/* As backend/sys.h has it: a peer of IPv4 is told as one. */
+static struct weir__addr told(const struct weir__addr *addr)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct weir__addr t = *addr;
+
+	if (t.kind != WEIR__ADDR_IP6 || memcmp(t.u.ip, mapped, sizeof mapped) != 0)
+		return t;
+	t.kind = WEIR__ADDR_IP4;
+	memmove(t.u.ip, t.u.ip + sizeof mapped, 4);
+	return t;
+}
+
 memio_client *memio_client_connect_from(const struct weir__addr *to, const struct weir__addr *from)
 {
 	struct memio__file *listener = memio__find_listener(to);
@@ -21,7 +34,7 @@ memio_client *memio_client_connect_from(const struct weir__addr *to, const struc
 
 	memio_client *c = memio__new_end(true);
 
-	c->local = from != NULL ? *from : memio__new_peer_addr(to);
+	c->local = from != NULL ? told(from) : memio__new_peer_addr(to);
 	c->remote = *to;
 	memio__join(c, memio__enqueue(listener, to, &c->local));
 	return c;

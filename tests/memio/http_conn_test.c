@@ -384,6 +384,26 @@ static void who_found_no_buffer_is_not_late(void **state)
 	bed_assert_status(half, 200);
 }
 
+/* Each time its time has passed while weir had no memory it begins anew. */
+static void who_found_no_buffer_may_go_on_slowly(void **state)
+{
+	char field[9000] = "X: ";
+
+	(void)state;
+	bed_serve(bed_hello, NULL);
+	memset(field + 3, 'a', sizeof field - 4);
+	memio_client *c = bed_client();
+	bed_sends(c, "GET / HTTP/1.1\r\nHost: a\r\n");
+	int32_t max = bed.loop->chunks.max;
+	bed.loop->chunks.max = bed.loop->chunks.nused;
+	bed_sends(c, field);
+	bed_pass(35000);
+	bed.loop->chunks.max = max;
+	bed_pass(3000);
+	bed_sends(c, "\r\n\r\n");
+	bed_assert_status(c, 200);
+}
+
 static void a_kept_connection_may_be_idle_longer(void **state)
 {
 	(void)state;
@@ -2260,6 +2280,7 @@ int main(void)
 		T(a_head_has_one_deadline_from_accept),
 		T(also_when_its_first_octet_is_late),
 		T(who_found_no_buffer_is_not_late),
+		T(who_found_no_buffer_may_go_on_slowly),
 		T(a_kept_connection_may_be_idle_longer),
 		T(a_kept_connections_head_counts_from_its_first_octet),
 		T(many_slow_heads_cost_what_they_sent),

@@ -463,6 +463,23 @@ static void a_freed_server_tells_nothing(void **state)
 	assert_int_equal(ntold, 0);
 }
 
+/* Nor does it wait for the log that is not told any more. */
+static void a_freed_server_keeps_no_request_that_was_ended(void **state)
+{
+	(void)state;
+	given(bed_read, NULL);
+	memio_client *c = bed_client();
+	bed_sends(c, HELLO);
+	memio_client_reset(c);
+	bed_settle();
+	assert_int_equal(weir_reply(bed.req, 200, NULL, NULL, 0), WEIR_ECLOSED);
+	weir_server_free(bed.server);
+	bed.server = NULL;
+	bed_settle();
+	assert_int_equal(ntold, 0);
+	assert_null(bed.loop->tenants);
+}
+
 static void a_freed_loop_tells_nothing(void **state)
 {
 	(void)state;
@@ -747,6 +764,7 @@ int main(void)
 		T(a_drained_server_tells_to_the_end),
 		T(the_last_reply_of_a_drained_server_is_told),
 		T(a_freed_server_tells_nothing),
+		T(a_freed_server_keeps_no_request_that_was_ended),
 		T(a_freed_loop_tells_nothing),
 		T(the_server_may_be_freed_by_its_log),
 		T(no_allocation_for_a_note_on_a_warm_loop),

@@ -205,6 +205,37 @@ static void of_a_body_that_nobody_reads_they_are_dropped(void **state)
 	assert_int_equal(bed_count(c, " 200 OK"), 3);
 }
 
+/* The field that is cut is still the parser's, though nobody wants it any more: none of
+   another client's may stand in its place. */
+static void so_are_those_that_are_cut_when_the_request_ends(void **state)
+{
+	static const char text[] = CHUNKED "3\r\nabc\r\n0\r\nX-Sum: 1234\r\nx-more: 5\r\n\r\n";
+	static char far[130];
+
+	(void)state;
+	memset(far, 'x', sizeof far);
+	for (size_t cut = sizeof text - 30; cut < sizeof text; cut++) {
+		set_up(NULL);
+		bed_serve(read_it, NULL);
+		app.stays = true;
+		memio_client *c = bed_client();
+		memio_client_send(c, text, cut);
+		bed_settle();
+		weir_req *req = bed.req;
+		memio_client *other = bed_client();
+		memio_client_send_text(other, CHUNKED "0\r\nHost: ");
+		memio_client_send(other, far, sizeof far);
+		bed_sends(other, "\r\nHost: b\r\n\r\n");
+
+		weir_reply(req, 200, NULL, NULL, 0);
+		bed_sends(c, text + cut);
+		bed_sends(c, HELLO);
+		weir_reply(bed.req, 200, NULL, NULL, 0);
+		assert_int_equal(bed_count(c, " 200 OK"), 2);
+		bed_teardown(NULL);
+	}
+}
+
 static void they_cost_what_they_are(void **state)
 {
 	static const char head[] = CHUNKED BODY;
@@ -445,6 +476,7 @@ int main(void)
 		T(they_do_not_mind_content_that_is_not_taken),
 		T(the_next_request_has_none),
 		T(of_a_body_that_nobody_reads_they_are_dropped),
+		T(so_are_those_that_are_cut_when_the_request_ends),
 		T(they_cost_what_they_are),
 		T(trailers_are_sent_behind_the_last_chunk),
 		T(also_later),
