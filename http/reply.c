@@ -46,11 +46,17 @@ static int64_t total(const weir_str *pieces, int n)
 	return sum;
 }
 
+/* What could fit at all may be tried again when the queue has fallen: drain is owed then. */
 static bool fits(const struct weir_req *req, size_t len)
 {
-	const int64_t room = req->server->opts.max_queue - weir_queued(req->stream);
+	const int32_t most = req->server->opts.max_queue;
+	const int64_t room = most - weir_queued(req->stream);
 
-	return room > 0 ? len <= (uint64_t)room : len == 0;
+	if (room > 0 ? len <= (uint64_t)room : len == 0)
+		return true;
+	if (len <= (uint64_t)most)
+		weir__set(req->stream, WEIR__ABOVE);
+	return false;
 }
 
 /* Octets queued, or < 0 with nothing taken. */

@@ -514,8 +514,8 @@ void weir_req_hold(weir_req *req, bool hold);
  * what is left out), with 204 and 205, and with 304 (which has one unless it is 0).
  *
  * No write is larger than max_queue, however fast the peer. Each is taken whole or
- * not at all: WEIR_EFULL. drain follows where the queue was above the high mark, or
- * memory at its cap; else there is nothing to wait for: write less.
+ * not at all: WEIR_EFULL. drain follows, and it may be tried again, unless it is
+ * larger than max_queue by itself.
  *
  * What is not read of a body when its request ends is dropped up to 64 KiB; if there
  * is more, or the client was not told to send it, the connection ends with the reply.

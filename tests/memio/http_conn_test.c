@@ -1949,6 +1949,31 @@ static void what_is_not_done_in_the_grace_is_cut_off(void **state)
 	assert_int_equal(weir_loop_run(bed.loop), 0);
 }
 
+/* The head that waits in the queue leaves no room for it, and then leaves. */
+static void write_at_most(weir_req *req, void *arg)
+{
+	static char piece[1000];
+
+	bed_watch(req, arg);
+	assert_int_equal(weir_reply_begin(req, 200, sizeof piece) < 0, 0);
+	assert_int_equal(weir_reply_write(req, piece, sizeof piece), WEIR_EFULL);
+}
+
+static void a_refused_write_may_be_tried_again_when_the_queue_has_fallen(void **state)
+{
+	static const char piece[1000];
+	const weir_server_opts opts = {.max_queue = sizeof piece};
+
+	(void)state;
+	bed_serve(write_at_most, &opts);
+	memio_client *c = bed_sent(HELLO);
+	assert_int_equal(bed.drains, 1);
+	assert_true(weir_reply_write(bed.req, piece, sizeof piece) >= 0);
+	weir_reply_end(bed.req);
+	bed_settle();
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+}
+
 static void a_drained_loop_drains_its_servers(void **state)
 {
 	(void)state;
@@ -2352,6 +2377,7 @@ int main(void)
 		T(connections_beyond_the_limit_wait),
 		T(draining_may_close_the_idle_at_once),
 		T(what_is_not_done_in_the_grace_is_cut_off),
+		T(a_refused_write_may_be_tried_again_when_the_queue_has_fallen),
 		T(a_drained_loop_drains_its_servers),
 		T(requests_in_hand_survive_their_server),
 		T(requests_in_hand_end_with_their_loop),
