@@ -5,7 +5,7 @@
 
 #include "http/conn.h"
 
-/* ---- options ------------------------------------------------------------ */
+/* ---- settling ------------------------------------------------------------ */
 
 enum {
 	DEFAULT_METHODS = WEIR_METHOD_BIT(WEIR_GET) | WEIR_METHOD_BIT(WEIR_HEAD) |
