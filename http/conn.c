@@ -23,6 +23,7 @@
  * (switch.c): the stream has other callbacks then, and nothing here touches it.
  */
 #include "http/conn.h"
+#include "http/parse.h"
 
 #include <errno.h>
 
@@ -249,7 +250,9 @@ static void too_late(weir_stream *stream, struct weir_req *req)
 	req->flags &= (uint16_t)~WEIR__READ_DUE;
 	if (enough || ours)
 		return;
-	if (req->reading == WEIR__READ_HEAD || req->reading == WEIR__READ_BODY)
+	/* Empty lines are no request yet: nobody waits for an answer. */
+	if ((req->reading == WEIR__READ_HEAD && req->parser.state != WEIR__EMPTY_LINES) ||
+	    req->reading == WEIR__READ_BODY)
 		weir__req_refuse(req, 408, NULL, WEIR_ETIMEOUT);
 	else
 		weir__conn_cut(stream, WEIR_ETIMEOUT);

@@ -293,7 +293,8 @@ typedef struct weir_server_opts {
 
 	/* Of time, up to 2^29 ms. */
 	int32_t head_ms;       /* for the head, from accept or, later, its first octet;
-				  0: 10 s (408, but silence is closed without a reply) */
+				  0: 10 s (408; silence and empty lines are closed without
+				  a reply) */
 	int32_t idle_ms;       /* between requests; 0: 75 s (closed without a reply) */
 	int32_t drain_idle_ms; /* the same once the server is drained, if it is less; 0: 5 s;
 				  WEIR_OFF: idle ones are closed at once then, and requests

@@ -906,9 +906,25 @@ static void a_queue_has_an_end(void **state)
 	assert_int_equal(bed_count(c, "3e8\r\n"), pieces - 1);
 }
 
+/* A stray CRLF is no request: whoever sends one after a body waits for nothing. */
+static void empty_lines_alone_are_closed_without_a_reply(void **state)
+{
+	(void)state;
+	bed_serve(bed_hello, NULL);
+	memio_client *c = bed_sent(HELLO);
+	size_t before = strlen(bed_received(c));
+	bed_sends(c, "\r\n");
+	bed_pass(9900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	bed_pass(200);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_int_equal(strlen(bed_received(c)), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		HTTP_TEST(empty_lines_alone_are_closed_without_a_reply),
 		HTTP_TEST(a_target_has_a_length),
 		HTTP_TEST(a_head_has_a_size),
 		HTTP_TEST(fields_have_a_number),
