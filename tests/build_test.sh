@@ -144,6 +144,7 @@ refused()
 }
 claim 'an unknown option is refused' refused 'unknown option: --enable-magic' --enable-magic
 claim 'an unknown backend is refused' refused 'unknown backend: iocp' --backend=iocp
+claim 'an unknown way to scan is refused' refused 'unknown scan: mmx' --scan=mmx
 claim 'an unknown fact is refused' refused 'unknown fact: --without=luck' --without=accept4,luck
 claim 'a relative prefix is refused' refused 'absolute' --prefix=here
 claim 'a compiler that is none is refused' refused 'cannot make a program' CC=false
@@ -171,6 +172,15 @@ forced_off()
 }
 claim '--without and --enable-debug are in config.h' forced_off
 
+# A way that is not linked leaves no name.
+one_way()
+{
+	below way "$tree/configure" "$quick" --scan=swar &&
+		below way "$make" tests/examples/hello &&
+		below way nm tests/examples/hello >"$scratch/names" && grep weir__scan_swar "$scratch/names" &&
+		! grep -e weir__scan_sse2 -e weir__scan_avx -e weir__scan_neon "$scratch/names"
+}
+
 from_environment()
 {
 	below env env CFLAGS='-O0 -DTEXT="\"a b\""' "$tree/configure" &&
@@ -196,6 +206,7 @@ build()
 {
 	below "$1" ../tree/configure "$quick" "$3" "$4" && below "$1" "$2" -j2
 }
+claim '--scan= links that way and no other' one_way
 claim "out of tree, the default backend, $make" build one "$make" --enable-werror CPPFLAGS=
 claim "out of tree beside it, select, $other" build two "$other" --backend=select \
 	"CPPFLAGS=-I$scratch/nothing"
