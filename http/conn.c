@@ -99,8 +99,11 @@ static bool tell(struct weir_req *req)
 
 bool weir__req_drainable(const struct weir_req *req)
 {
-	if (req->reading == WEIR__READ_WHOLE || weir__req_is(req, WEIR__PARSED))
+	if (req->reading == WEIR__READ_WHOLE)
 		return true;
+	/* All of it is here, but not taken: step_drop counts that, too. */
+	if (weir__req_is(req, WEIR__PARSED))
+		return req->ready <= WEIR__DRAIN_MAX;
 	if (weir__conn_at_eof(req->stream) && !weir__req_is(req, WEIR__BEHIND))
 		return false;
 	/* Told to wait for 100 Continue, the client may send the body or not. */
@@ -259,6 +262,7 @@ static bool offer(weir_stream *stream, struct weir_req *req, struct weir__pieces
 
 	req->flags |= WEIR__BUSY;
 	used = req->ops->data(req, pieces->data + pieces->from, pieces->len, req->arg);
+	req->flags &= (uint16_t)~WEIR__ASKED;
 	if (used > pieces->len)
 		used = pieces->len;
 	pieces->from += used;
@@ -447,7 +451,9 @@ static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 {
 	const bool fresh = !weir__req_is(req, WEIR__STARTED);
 
-	req->flags &= (uint16_t)~WEIR__ASKED;
+	/* Content that was asked for is on its way to step_body. */
+	if (!takes_body(stream, req))
+		req->flags &= (uint16_t)~WEIR__ASKED;
 	note_behind(req, left > 0);
 	if (req->reading == WEIR__READ_HEAD && weir__conn_at_eof(stream) && !(fresh && left)) {
 		weir__req_part(req);

@@ -2518,6 +2518,550 @@ static void options_are_checked(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* ---- what seeded faults have shown to be untested -------------------------- */
+
+#define POST(length) "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " length "\r\n\r\n"
+#define CHUNKED "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static void send_octets(memio_client *c, size_t n)
+{
+	static const char octets[1000];
+
+	for (; n > 0; n -= n < sizeof octets ? n : sizeof octets)
+		memio_client_send(c, octets, n < sizeof octets ? n : sizeof octets);
+	settle();
+}
+
+static void hold_and_say_hello(weir_req *req, void *arg)
+{
+	weir_req_hold(req, true);
+	say_hello(req, arg);
+}
+
+static void a_hold_ends_with_its_request(void **state)
+{
+	(void)state;
+	given(hold_and_say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	sends(c, HELLO);
+	assert_int_equal(count(received(c), "Hello World"), 2);
+}
+
+/* As much is dropped for a further request, and not one octet more. */
+static void how_long_an_unread_body_may_be(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, POST("65536"));
+	assert_int_equal(count(received(c), "Connection: close"), 0);
+	send_octets(c, 65536);
+	sends(c, HELLO);
+	assert_int_equal(count(received(c), "Hello World"), 2);
+	c = connected();
+	sends(c, POST("65537"));
+	assert_int_equal(count(received(c), "Connection: close"), 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+/* What was offered and not taken is still to be dropped. */
+static void what_was_not_taken_counts_as_unread(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	app.most = 0;
+	memio_client *c = connected();
+	sends(c, POST("70000"));
+	send_octets(c, 10000);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(count(received(c), "Connection: close"), 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+static size_t hold_when_all_is_here(weir_req *req, const char *data, size_t len, void *arg)
+{
+	(void)data;
+	(void)arg;
+	if ((int64_t)len == weir_req_length(req))
+		weir_req_hold(req, true);
+	return 0;
+}
+
+static void take_none_and_hold(weir_req *req, void *arg)
+{
+	static const weir_req_ops ops = {.data = hold_when_all_is_here};
+
+	app.req = req;
+	weir_req_on(req, &ops, arg);
+}
+
+static void what_was_not_taken_is_no_next_request(void **state)
+{
+	(void)state;
+	given(take_none_and_hold, NULL);
+	memio_client *c = connected();
+	sends(c, POST("32") "GET /a HTTP/1.1\r\nHost: a\r\n\r\nxxxxGET /b HTTP/1.1\r\nHost: "
+	                    "a\r\n\r\n");
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(app.requests, 2);
+	weir_str target = weir_req_target(app.req);
+	assert_int_equal(target.len, 2);
+	assert_memory_equal(target.data, "/b", 2);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(count(received(c), "HTTP/1.1 200"), 2);
+}
+
+/* The size of a chunk says no more than what is not here yet. */
+static void a_chunked_body_may_be_dropped_whatever_its_first_size(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, CHUNKED "20000\r\nabc");
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(count(received(c), "Connection: close"), 0);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+}
+
+static void a_dropped_body_that_keeps_coming_is_awaited(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, POST("10000"));
+	for (int i = 0; i < 5; i++) {
+		send_octets(c, 2000);
+		pass(8000);
+	}
+	sends(c, HELLO);
+	assert_int_equal(count(received(c), "Hello World"), 2);
+}
+
+static void begin_of_unread(weir_req *req, void *arg)
+{
+	keep(req, arg);
+	weir_reply_begin(req, 200, 0);
+}
+
+/* Nothing is awaited of a body that will not come. */
+static void a_client_that_has_ended_sends_no_body_to_drop(void **state)
+{
+	(void)state;
+	given(begin_of_unread, NULL);
+	memio_client *c = connected();
+	sends(c, POST("10"));
+	memio_client_finish(c);
+	settle();
+	weir_reply_end(app.req);
+	settle();
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+static void keep_then_say_hello(weir_req *req, void *arg)
+{
+	if (app.requests == 1)
+		keep(req, arg);
+	else
+		say_hello(req, arg);
+}
+
+static void also_when_a_part_of_it_is_here(void **state)
+{
+	(void)state;
+	given(keep_then_say_hello, NULL);
+	memio_client *c = connected();
+	memio_client_send_text(c, HELLO POST("10") "abc");
+	memio_client_finish(c);
+	settle();
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(app.requests, 2);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+static void begin_and_read(weir_req *req, void *arg)
+{
+	keep_and_read(req, arg);
+	weir_reply_begin(req, 200, 0);
+}
+
+/* The reply did not announce it: its body might still have been read. */
+static void a_long_body_is_not_dropped_behind_a_reply_that_had_begun(void **state)
+{
+	(void)state;
+	given(begin_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, POST("1000000") "abc");
+	assert_int_equal(count(received(c), "Connection: close"), 0);
+	weir_reply_end(app.req);
+	settle();
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+static bool say_no(weir_req *req, void *arg)
+{
+	(void)arg;
+	app.offers++;
+	weir_reply(req, 417, NULL, NULL, 0);
+	return true;
+}
+
+/* Only who waits is asked about; what is answered there is not handed over. */
+static void the_expectation_may_be_answered(void **state)
+{
+	(void)state;
+	given(say_hello, &(weir_server_opts){.expect = say_no});
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_int_equal(app.offers, 0);
+	assert_int_equal(app.requests, 1);
+	memio_client_forget(c);
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+	         "Content-Length: 3\r\n\r\n");
+	assert_status(c, 417);
+	assert_int_equal(app.offers, 1);
+	assert_int_equal(app.requests, 1);
+}
+
+static void what_is_left_is_offered_again_on_resume(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	app.most = 0;
+	memio_client *c = connected();
+	sends(c, POST("10") "abc");
+	assert_int_equal(app.offers, 1);
+	weir_req_hold(app.req, true);
+	settle();
+	weir_req_hold(app.req, false);
+	settle();
+	assert_int_equal(app.offers, 2);
+	weir_req_on(app.req, &watch, &app);
+	settle();
+	assert_int_equal(app.offers, 3);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
+static void what_is_left_is_offered_again_at_the_end(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	app.most = 0;
+	memio_client *c = connected();
+	sends(c, POST("10") "abc");
+	assert_int_equal(app.offers, 1);
+	memio_client_finish(c);
+	settle();
+	assert_int_equal(app.offers, 2);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ESHORT);
+	weir_reply_end(app.req);
+}
+
+/* Nor behind others that came with it. */
+static void what_is_left_is_not_offered_again_by_itself(void **state)
+{
+	(void)state;
+	given(answer_then_read, NULL);
+	app.most = 0;
+	memio_client *c = connected();
+	sends(c, HELLO POST("10") "abc");
+	pass(1100);
+	assert_int_equal(app.requests, 2);
+	assert_int_equal(app.offers, 1);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
+/* It is asked for late, and some of it is left. */
+static void a_short_body_is_told_although_some_is_left(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	app.most = 1;
+	memio_client *c = connected();
+	memio_client_send_text(c, POST("10") "abc");
+	memio_client_finish(c);
+	settle();
+	weir_req_on(app.req, &watch, &app);
+	settle();
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ESHORT);
+	weir_reply_end(app.req);
+}
+
+static size_t take_too_much(weir_req *req, const char *data, size_t len, void *arg)
+{
+	on_data(req, data, len, arg);
+	return SIZE_MAX;
+}
+
+static void more_than_was_offered_is_all_of_it(void **state)
+{
+	static const weir_req_ops ops = {.data = take_too_much, .end = end_reply};
+
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, POST("6") "abc");
+	weir_reply_begin(app.req, 200, 0);
+	weir_req_on(app.req, &ops, &app);
+	settle();
+	sends(c, "def" HELLO);
+	assert_int_equal(app.body_len, 6);
+	assert_memory_equal(app.body, "abcdef", 6);
+	assert_int_equal(app.requests, 2);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
+static char told[16];
+
+static size_t tell_data(weir_req *req, const char *data, size_t len, void *arg)
+{
+	strcat(told, "d");
+	return on_data(req, data, len, arg);
+}
+
+static void tell_end(weir_req *req, void *arg)
+{
+	strcat(told, "e");
+	on_end(req, arg);
+}
+
+static void tell_eof(weir_req *req, void *arg)
+{
+	strcat(told, "f");
+	on_eof(req, arg);
+}
+
+static void answer_then_tell(weir_req *req, void *arg)
+{
+	static const weir_req_ops ops = {.data = tell_data, .end = tell_end, .eof = tell_eof};
+
+	answer_then_read(req, arg);
+	if (app.requests == 2)
+		weir_req_on(req, &ops, arg);
+}
+
+/* The end had come before the request was looked at. */
+static void the_end_of_the_peer_is_told_behind_the_content_that_is_here(void **state)
+{
+	(void)state;
+	told[0] = '\0';
+	given(answer_then_tell, NULL);
+	memio_client *c = connected();
+	memio_client_send_text(c, HELLO POST("3") "abc");
+	memio_client_finish(c);
+	pass(1100);
+	assert_string_equal(told, "def");
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
+static void an_unread_body_is_not_read_ahead(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, POST("200000"));
+	send_octets(c, 200000);
+	assert_true(memio_client_unread(c) > 150000);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
+static void so_many_octets_are_lingered_for(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, "GET / HTTP/1.0\r\n\r\n");
+	send_octets(c, 256 * 1024);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+	send_octets(c, 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+/* Requests are counted in 16 bits. */
+static void after_very_many_requests_nothing_begins_anew(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	for (int i = 0; i < 4096; i++) {
+		sends(c, HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO HELLO
+		                 HELLO HELLO HELLO HELLO);
+		memio_client_forget(c);
+	}
+	assert_int_equal(app.requests, 65536);
+	pass(5000);
+	sends(c, "G");
+	pass(9900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	pass(300);
+	assert_status(c, 408);
+}
+
+/* It was told to be the last one where the same body had not come yet, too. */
+static void what_was_not_taken_counts_although_all_is_here(void **state)
+{
+	(void)state;
+	given(take_none_and_hold, NULL);
+	memio_client *c = connected();
+	sends(c, POST("70000"));
+	send_octets(c, 70000);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(count(received(c), "Connection: close"), 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+/* It came, and then the end, while the reply before it was awaited. */
+static void a_reply_is_not_the_last_before_a_request_that_is_here(void **state)
+{
+	(void)state;
+	given(keep_then_say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	sends(c, HELLO);
+	memio_client_finish(c);
+	settle();
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(app.requests, 2);
+	assert_int_equal(count(received(c), "HTTP/1.1 200"), 2);
+	assert_int_equal(count(received(c), "Connection: close"), 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+static void a_client_may_end_while_its_body_is_dropped(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, POST("10") "abc");
+	assert_int_equal(count(received(c), "Hello World"), 1);
+	memio_client_finish(c);
+	settle();
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
+static void hello_then_keep(weir_req *req, void *arg)
+{
+	if (app.requests == 1)
+		say_hello(req, arg);
+	else
+		keep_and_watch(req, arg);
+}
+
+/* Only who is idle makes room. */
+static void a_connection_with_a_request_does_not_give_way(void **state)
+{
+	(void)state;
+	given(hello_then_keep, &(weir_server_opts){.max_conns = 1});
+	memio_client *first = connected(), *second;
+	sends(first, HELLO);
+	sends(first, HELLO);
+	second = connected();
+	pass(500);
+	assert_int_equal(app.requests, 2);
+	assert_int_equal(app.gones, 0);
+	assert_false(memio_client_accepted(second));
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	pass(500);
+	assert_int_equal(memio_client_closed(first), MEMIO_CLOSED);
+	assert_true(memio_client_accepted(second));
+}
+
+/* The octets it was read from go, and there is no room for others. */
+static void a_head_that_cannot_be_kept_ends_the_connection(void **state)
+{
+	(void)state;
+	given(hello_then_keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	alloc.calls = 0;
+	alloc.fail_at = 1;
+	sends(c, HELLO);
+	assert_int_equal(alloc.refused, 1);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, -ENOMEM);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_int_equal(weir_req_target(app.req).len, 0);
+	weir_reply_end(app.req);
+}
+
+/* Its window ends, although octets of the body that is dropped keep coming. */
+static void a_client_must_take_its_reply_while_its_body_is_dropped(void **state)
+{
+	(void)state;
+	given(big_reply, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 10);
+	sends(c, POST("20000"));
+	for (int i = 0; i < 3; i++) {
+		send_octets(c, 2000);
+		pass(5000);
+	}
+	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
+}
+
+/* ---- without memory nobody waits ------------------------------------------ */
+
+/* It sends this in two parts; a second later it was answered, or sees an end. */
+static bool play_impatient(weir_handler *handler, const char *text, size_t nth)
+{
+	const size_t half = strlen(text) / 2;
+
+	given(handler, NULL);
+	memio_client *c = connected();
+	alloc.calls = 0;
+	alloc.fail_at = nth;
+	memio_client_send(c, text, half);
+	settle();
+	memio_client_send_text(c, text + half);
+	settle();
+	pass(1000);
+	if (!count(received(c), "\r\n\r\n") && memio_client_closed(c) == MEMIO_OPEN)
+		fail_msg("the client waits without allocation %zu: %s", nth, text);
+	memio_client_finish(c);
+	settle();
+	return alloc.refused > 0;
+}
+
+static void without_memory_nobody_waits(void **state)
+{
+	static const struct {
+		weir_handler *handler;
+		const char *text;
+	} plays[] = {
+		{say_hello, HELLO},
+		{big_reply, HELLO},
+		{echo, POST("10") "0123456789"},
+		{echo, CHUNKED "5\r\nabcde\r\n0\r\nT: u\r\nV: w\r\n\r\n"},
+		{echo, CHUNKED "0\r\nT: uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu\r\n"
+	                       "V: w\r\n\r\n"},
+		{say_hello, CHUNKED "0\r\nT: uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu\r\n"
+	                            "V: w\r\n\r\n"},
+		{say_hello, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"},
+		{say_hello, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof plays / sizeof *plays; i++)
+		for (size_t nth = 1;; nth++) {
+			set_up(NULL);
+			const bool refused = play_impatient(plays[i].handler, plays[i].text, nth);
+			tear_down(NULL);
+			loop = NULL;
+			if (!refused)
+				break;
+			assert_true(nth < 1000);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -2611,6 +3155,32 @@ int main(void)
 		T(every_allocation_may_fail),
 		T(every_allocation_may_fail_out_of_descriptors),
 		T(options_are_checked),
+		T(a_hold_ends_with_its_request),
+		T(how_long_an_unread_body_may_be),
+		T(what_was_not_taken_counts_as_unread),
+		T(what_was_not_taken_is_no_next_request),
+		T(a_chunked_body_may_be_dropped_whatever_its_first_size),
+		T(a_dropped_body_that_keeps_coming_is_awaited),
+		T(a_client_that_has_ended_sends_no_body_to_drop),
+		T(also_when_a_part_of_it_is_here),
+		T(a_long_body_is_not_dropped_behind_a_reply_that_had_begun),
+		T(the_expectation_may_be_answered),
+		T(what_is_left_is_offered_again_on_resume),
+		T(what_is_left_is_offered_again_at_the_end),
+		T(what_is_left_is_not_offered_again_by_itself),
+		T(a_short_body_is_told_although_some_is_left),
+		T(more_than_was_offered_is_all_of_it),
+		T(the_end_of_the_peer_is_told_behind_the_content_that_is_here),
+		T(an_unread_body_is_not_read_ahead),
+		T(so_many_octets_are_lingered_for),
+		T(after_very_many_requests_nothing_begins_anew),
+		T(what_was_not_taken_counts_although_all_is_here),
+		T(a_reply_is_not_the_last_before_a_request_that_is_here),
+		T(a_client_may_end_while_its_body_is_dropped),
+		T(a_connection_with_a_request_does_not_give_way),
+		T(a_head_that_cannot_be_kept_ends_the_connection),
+		T(a_client_must_take_its_reply_while_its_body_is_dropped),
+		T(without_memory_nobody_waits),
 	};
 
 	test_watchdog(60);
