@@ -3008,6 +3008,55 @@ static void a_client_must_take_its_reply_while_its_body_is_dropped(void **state)
 	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
 }
 
+/* It has asked for nothing more: only the rate at which it takes counts. */
+static void a_slow_reader_owes_no_further_request(void **state)
+{
+	(void)state;
+	given(big_reply, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 2000);
+	sends(c, HELLO);
+	for (int i = 0; i < 20; i++) {
+		pass(4000);
+		memio_client_read(c, 2000);
+	}
+	settle();
+	assert_int_equal(count(received(c), "HTTP/1.1 "), 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	sends(c, HELLO);
+	assert_int_equal(app.requests, 2);
+}
+
+/* The kernel has not told of the room, but there is some when the window ends. */
+static void who_takes_all_of_a_small_reply_is_in_time(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 10);
+	memio_client_told(c, 5000);
+	sends(c, HELLO);
+	memio_client_window(c, 4000);
+	pass(11000);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	memio_client_window(c, SIZE_MAX);
+	settle();
+	assert_string_equal(received(c), HELLO_REPLY);
+}
+
+static void a_server_that_was_freed_costs_nothing_in_the_end(void **state)
+{
+	(void)state;
+	given(keep_and_watch, NULL);
+	sends(connected(), HELLO);
+	weir_server_free(server);
+	settle();
+	const size_t before = alloc.live_octets;
+	weir_reply_end(app.req);
+	settle();
+	assert_true(before - alloc.live_octets > sizeof(struct weir_server));
+}
+
 /* ---- without memory nobody waits ------------------------------------------ */
 
 /* It sends this in two parts; a second later it was answered, or sees an end. */
@@ -3174,6 +3223,9 @@ int main(void)
 		T(an_unread_body_is_not_read_ahead),
 		T(so_many_octets_are_lingered_for),
 		T(after_very_many_requests_nothing_begins_anew),
+		T(a_slow_reader_owes_no_further_request),
+		T(who_takes_all_of_a_small_reply_is_in_time),
+		T(a_server_that_was_freed_costs_nothing_in_the_end),
 		T(what_was_not_taken_counts_although_all_is_here),
 		T(a_reply_is_not_the_last_before_a_request_that_is_here),
 		T(a_client_may_end_while_its_body_is_dropped),

@@ -935,6 +935,50 @@ static void a_queue_has_an_end(void **state)
 	assert_int_equal(served_count(c, "3e8\r\n"), pieces - 1);
 }
 
+/* ---- peers are remembered for as long as they are asked for -------------- */
+
+static void a_peer_that_has_left_is_forgotten_with_its_request(void **state)
+{
+	size_t before = 0;
+
+	(void)state;
+	given((weir_server_opts){0});
+	for (int i = 1; i < 60; i++) {
+		char address[32];
+
+		snprintf(address, sizeof address, "10.1.0.%d", i);
+		memio_client *c = served_client_from(address);
+		served_sends(c, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
+		memio_client_reset(c);
+		served_settle();
+		weir_reply_end(served.req);
+		served_settle();
+		if (i == 10)
+			before = served.alloc.live_octets;
+	}
+	assert_int_equal(served.alloc.live_octets, before);
+}
+
+/* One of its connections leaves with a request in hand; the other is still its own. */
+static void a_peer_is_known_by_its_other_connection(void **state)
+{
+	char text[80];
+
+	(void)state;
+	given((weir_server_opts){0});
+	memio_client *one = served_client_from("10.2.0.1"), *two = served_client_from("10.2.0.1");
+	served_sends(one, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
+	memio_client_reset(one);
+	served_settle();
+	weir_reply_end(served.req);
+	memio_client *other = served_client_from("10.2.0.9");
+	served_asks(other);
+	served_sends(two, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(weir_req_peer(served.req, text, sizeof text) > 0);
+	assert_int_equal(strncmp(text, "10.2.0.1:", 9), 0);
+	weir_reply(served.req, 200, NULL, NULL, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, served_setup, served_teardown)
 
 int main(void)
@@ -968,6 +1012,8 @@ int main(void)
 		T(content_that_was_left_is_not_offered_by_itself),
 		T(behind_an_asynchronous_reply_one_chunk_waits),
 		T(a_queue_has_an_end),
+		T(a_peer_that_has_left_is_forgotten_with_its_request),
+		T(a_peer_is_known_by_its_other_connection),
 	};
 
 	test_watchdog(60);

@@ -970,6 +970,32 @@ static void it_counts_until_it_is_closed(void **state)
 	assert_string_equal(bed_received(next), HELLO_REPLY);
 }
 
+static int drained;
+
+static void note_drained(weir_server *gone, void *arg)
+{
+	(void)gone;
+	(void)arg;
+	drained++;
+}
+
+/* It is HTTP's no more, and keeps the stream as long as it likes. */
+static void a_server_is_drained_without_waiting_for_it(void **state)
+{
+	weir_server_opts opts = options(accept_or_say);
+
+	(void)state;
+	drained = 0;
+	opts.drained = note_drained;
+	bed_given(&opts);
+	memio_client *c = upgraded();
+	weir_server_drain(bed_server, WEIR_OFF);
+	bed_settle();
+	assert_int_equal(drained, 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	weir_close(app.stream);
+}
+
 static void free_the_server_behind_it(weir_req *req, void *arg)
 {
 	(void)arg;
@@ -1269,6 +1295,7 @@ int main(void)
 		T(the_server_leaves_it_alone),
 		T(a_drained_server_may_still_switch),
 		T(it_counts_until_it_is_closed),
+		T(a_server_is_drained_without_waiting_for_it),
 		T(the_server_may_be_freed_in_the_handler),
 		T(the_server_may_be_freed_before_it_is_time),
 		T(it_may_be_closed_at_once),
