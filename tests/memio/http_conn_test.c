@@ -382,9 +382,16 @@ static void the_date_is_remade_when_the_second_changes(void **state)
 	(void)state;
 	given(say_hello, NULL);
 	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_non_null(strstr(received(c), "Date: Sun, 09 Sep 2001 01:46:40 GMT\r\n"));
+	memio_client_forget(c);
 	pass(2000);
 	sends(c, HELLO);
 	assert_non_null(strstr(received(c), "Date: Sun, 09 Sep 2001 01:46:42 GMT\r\n"));
+	memio_client_forget(c);
+	pass(1000);
+	sends(c, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_non_null(strstr(received(c), "Date: Sun, 09 Sep 2001 01:46:43 GMT\r\n"));
 }
 
 static void dates_of_all_kinds_of_years(void **state)
@@ -3057,21 +3064,98 @@ static void a_server_that_was_freed_costs_nothing_in_the_end(void **state)
 	assert_true(before - alloc.live_octets > sizeof(struct weir_server));
 }
 
+static void begin_big_and_read(weir_req *req, void *arg)
+{
+	keep_and_read(req, arg);
+	weir_reply_begin(req, 200, WEIR_UNKNOWN);
+	weir_reply_write(req, big_body, 20000);
+}
+
+/* What it has taken before the fault is not forgotten with the request. */
+static void a_slow_client_of_a_refused_body_gets_all_that_was_written(void **state)
+{
+	(void)state;
+	given(begin_big_and_read, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 2000);
+	sends(c, CHUNKED "1\r\na\r\n");
+	sends(c, "x");
+	assert_int_equal(app.gones, 1);
+	weir_reply_end(app.req);
+	for (int i = 0; i < 12; i++) {
+		pass(4000);
+		memio_client_read(c, 2000);
+	}
+	settle();
+	size_t len = 0;
+	memio_client_received(c, &len);
+	assert_true(len > 20000);
+	assert_int_not_equal(memio_client_closed(c), MEMIO_RESET);
+}
+
+static void too_many_trailers_are_too_big(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, CHUNKED "0\r\n");
+	for (int i = 0; i < 65; i++)
+		sends(c, "a:b\r\n");
+	assert_status(c, 431);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ETOOBIG);
+	weir_reply_end(app.req);
+}
+
+static void the_size_of_a_chunk_may_end_in_zeros(void **state)
+{
+	static const char octets[65536];
+
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	weir_reply_begin(app.req, 200, WEIR_UNKNOWN);
+	weir_reply_write(app.req, octets, sizeof octets);
+	weir_reply_end(app.req);
+	settle();
+	assert_int_equal(count(received(c), "\r\n\r\n10000\r\n"), 1);
+}
+
+/* A name that begins like one of the server's own is the application's. */
+static void names_like_the_servers_own_are_free(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_int_equal(weir_reply_field(app.req, "date", "now"), WEIR_EINVALID);
+	assert_int_equal(weir_reply_field(app.req, "Date-Of", "a"), 0);
+	assert_int_equal(weir_reply_field(app.req, "Connections", "b"), 0);
+	assert_int_equal(weir_reply_field(app.req, "Connectio", "c"), 0);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(count(received(c), "\r\nDate-Of: a\r\nConnections: b\r\nConnectio: c\r\n"),
+	                 1);
+}
+
 /* ---- without memory nobody waits ------------------------------------------ */
 
-/* It sends this in two parts; a second later it was answered, or sees an end. */
+/* It sends this in two parts, and reads late; then it was answered, or sees an end. */
 static bool play_impatient(weir_handler *handler, const char *text, size_t nth)
 {
 	const size_t half = strlen(text) / 2;
 
 	given(handler, NULL);
 	memio_client *c = connected();
+	memio_client_window(c, 20);
 	alloc.calls = 0;
 	alloc.fail_at = nth;
 	memio_client_send(c, text, half);
 	settle();
 	memio_client_send_text(c, text + half);
 	settle();
+	memio_client_window(c, SIZE_MAX);
 	pass(1000);
 	if (!count(received(c), "\r\n\r\n") && memio_client_closed(c) == MEMIO_OPEN)
 		fail_msg("the client waits without allocation %zu: %s", nth, text);
@@ -3223,6 +3307,10 @@ int main(void)
 		T(an_unread_body_is_not_read_ahead),
 		T(so_many_octets_are_lingered_for),
 		T(after_very_many_requests_nothing_begins_anew),
+		T(too_many_trailers_are_too_big),
+		T(the_size_of_a_chunk_may_end_in_zeros),
+		T(names_like_the_servers_own_are_free),
+		T(a_slow_client_of_a_refused_body_gets_all_that_was_written),
 		T(a_slow_reader_owes_no_further_request),
 		T(who_takes_all_of_a_small_reply_is_in_time),
 		T(a_server_that_was_freed_costs_nothing_in_the_end),

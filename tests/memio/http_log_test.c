@@ -465,6 +465,33 @@ static void who_says_nothing_is_no_request(void **state)
 		assert_told(i, "/", 200, 12, true);
 }
 
+/* What was answered is told, whatever it was. */
+static void empty_lines_that_are_answered_are_told(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = memio_client_connect(NULL);
+	sends(c, "\r\n");
+	pass(11000);
+	assert_int_equal(strncmp(memio_client_received(c, NULL), "HTTP/1.1 408 ", 13), 0);
+	assert_int_equal(ntold, 1);
+	assert_int_equal(told[0].access.status, 408);
+}
+
+static void a_reply_that_cannot_be_sent_keeps_no_connection(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = memio_client_connect(NULL);
+	sends(c, HELLO);
+	memio_fail(MEMIO_WRITE, 1, EPIPE);
+	weir_reply(in_hand, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(ntold, 1);
+	assert_int_equal(told[0].access.kept, false);
+	(void)c;
+}
+
 static void a_request_whose_client_leaves_is_told_when_it_is_ended(void **state)
 {
 	(void)state;
@@ -867,6 +894,8 @@ int main(void)
 		T(a_body_that_is_refused_is_told_when_it_is_ended),
 		T(a_head_that_is_given_up_is_told),
 		T(who_says_nothing_is_no_request),
+		T(empty_lines_that_are_answered_are_told),
+		T(a_reply_that_cannot_be_sent_keeps_no_connection),
 		T(a_request_whose_client_leaves_is_told_when_it_is_ended),
 		T(what_was_begun_when_the_client_left_is_told),
 		T(a_request_that_is_ended_when_it_is_gone_is_told),
