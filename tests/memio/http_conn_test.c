@@ -3139,6 +3139,107 @@ static void names_like_the_servers_own_are_free(void **state)
 	                 1);
 }
 
+/* What the program adds meanwhile wins the client no time. */
+static void a_stalled_client_of_a_stream_is_cut_off(void **state)
+{
+	(void)state;
+	given(keep_and_watch, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 10);
+	sends(c, HELLO);
+	weir_reply_begin(app.req, 200, WEIR_UNKNOWN);
+	for (int i = 0; i < 11; i++) {
+		assert_int_equal(app.gones, 0);
+		assert_true(weir_reply_write(app.req, "x", 1) > 0);
+		pass(990);
+	}
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ETIMEOUT);
+	assert_int_equal(memio_client_closed(c), MEMIO_RESET);
+	weir_reply_end(app.req);
+}
+
+static void the_queue_takes_its_maximum(void **state)
+{
+	static const char octets[100001];
+
+	(void)state;
+	given(keep, &(weir_server_opts){.max_queue = 100000});
+	memio_client *c = connected();
+	sends(c, HELLO);
+	weir_reply_begin(app.req, 200, WEIR_UNKNOWN);
+	assert_int_equal(weir_reply_write(app.req, octets, 100001), WEIR_EFULL);
+	assert_int_equal(weir_reply_write(app.req, octets, 100000), 0);
+	assert_int_equal(weir_reply_end(app.req), 0);
+}
+
+/* The larger block stays for the next one, the other is given back. */
+static void two_replies_with_fields_at_once(void **state)
+{
+	char value[1000];
+
+	(void)state;
+	memset(value, 'v', sizeof value - 1);
+	value[sizeof value - 1] = '\0';
+	given(keep, NULL);
+	memio_client *c = connected(), *d = connected();
+	sends(c, HELLO);
+	weir_req *first = app.req;
+	sends(d, HELLO);
+	assert_int_equal(weir_reply_field(first, "A", "1"), 0);
+	assert_int_equal(weir_reply_field(app.req, "B", value), 0);
+	weir_reply(first, 200, NULL, NULL, 0);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(count(received(c), "A: 1\r\n"), 1);
+	assert_int_equal(count(received(d), "B: vvv"), 1);
+}
+
+/* With all that stands between and behind them they have 16 KiB, to the octet. */
+static void fields_take_just_their_maximum(void **state)
+{
+	static char value[16 * 1024];
+	const size_t most = 16 * 1024 - 1 - 6;
+
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	memset(value, 'v', most + 1);
+	value[most + 1] = '\0';
+	assert_int_equal(weir_reply_field(app.req, "A", value), WEIR_EFULL);
+	value[most] = '\0';
+	assert_int_equal(weir_reply_field(app.req, "A", value), 0);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(strlen(strstr(received(c), "\r\nA: ")), 2 + 3 + most + 4);
+}
+
+/* Blocks for fields grow; the empty line behind them has its place in each. */
+static void fields_of_every_length(void **state)
+{
+	char value[600];
+
+	(void)state;
+	given(keep, NULL);
+	for (size_t len = 0; len < sizeof value; len++) {
+		memio_client *c = connected();
+
+		sends(c, HELLO);
+		memset(value, 'v', len);
+		value[len] = '\0';
+		assert_int_equal(weir_reply_field(app.req, "A", value), 0);
+		weir_reply(app.req, 200, NULL, NULL, 0);
+		assert_int_equal(strlen(strstr(received(c), "\r\nA: ")), 2 + 3 + len + 4);
+		memio_client_close(c);
+		settle();
+		/* The block is not kept for the next one. */
+		tear_down(NULL);
+		set_up(NULL);
+		given(keep, NULL);
+	}
+}
+
 /* ---- without memory nobody waits ------------------------------------------ */
 
 /* It sends this in two parts, and reads late; then it was answered, or sees an end. */
@@ -3307,6 +3408,11 @@ int main(void)
 		T(an_unread_body_is_not_read_ahead),
 		T(so_many_octets_are_lingered_for),
 		T(after_very_many_requests_nothing_begins_anew),
+		T(fields_take_just_their_maximum),
+		T(fields_of_every_length),
+		T(a_stalled_client_of_a_stream_is_cut_off),
+		T(the_queue_takes_its_maximum),
+		T(two_replies_with_fields_at_once),
 		T(too_many_trailers_are_too_big),
 		T(the_size_of_a_chunk_may_end_in_zeros),
 		T(names_like_the_servers_own_are_free),

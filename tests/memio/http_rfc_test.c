@@ -397,6 +397,13 @@ static void a_field_that_does_not_fit_leaves_no_half(void **state)
 	assert_int_equal(weir_reply_field(noted.req, "Upgrade", most), WEIR_EFULL);
 	weir_reply(noted.req, 426, NULL, NULL, 0);
 	web_assert_lacks(c, "Connection");
+	/* The first of the two fits, the other does not. */
+	c = web_ask(WEB_GET);
+	most[sizeof most - 20] = '\0';
+	assert_int_equal(weir_reply_field(noted.req, "A", most), 0);
+	assert_int_equal(weir_reply_field(noted.req, "Upgrade", "x"), WEIR_EFULL);
+	weir_reply(noted.req, 426, NULL, NULL, 0);
+	web_assert_lacks(c, "Upgrade: ");
 }
 
 /* ---- how long a reply is (RFC 9110 6.4, 8.6; RFC 9112 6) ------------------ */
