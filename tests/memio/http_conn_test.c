@@ -3240,6 +3240,85 @@ static void fields_of_every_length(void **state)
 	}
 }
 
+static void a_client_that_was_told_to_continue_may_go_on(void **state)
+{
+	(void)state;
+	given(keep_and_read, NULL);
+	memio_client *c = connected();
+	sends(c, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+	         "Content-Length: 3\r\n\r\n");
+	assert_status(c, 100);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_int_equal(count(received(c), "Connection: close"), 0);
+	sends(c, "abc" HELLO);
+	assert_int_equal(app.requests, 2);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+}
+
+static void field_and_end(weir_req *req, void *arg)
+{
+	(void)arg;
+	weir_reply_field(req, "X-Mine", "y");
+	weir_reply_end(req);
+}
+
+/* What was meant for another reply does not go with the server's own. */
+static void a_500_has_no_fields_of_the_application(void **state)
+{
+	(void)state;
+	given(field_and_end, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_status(c, 500);
+	assert_int_equal(count(received(c), "X-Mine"), 0);
+}
+
+static void a_304_has_no_length_of_its_own(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	weir_reply(app.req, 304, NULL, NULL, 0);
+	settle();
+	assert_string_equal(received(c), "HTTP/1.1 304 Not Modified\r\n" DATE "\r\n");
+	memio_client_forget(c);
+	sends(c, HELLO);
+	weir_reply(app.req, 304, NULL, "abc", 3);
+	settle();
+	assert_string_equal(received(c),
+	                    "HTTP/1.1 304 Not Modified\r\n" DATE "Content-Length: 3\r\n\r\n");
+}
+
+static void a_reply_in_pieces_may_have_none(void **state)
+{
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_int_equal(weir_reply_begin(app.req, 200, -2), WEIR_EINVALID);
+	assert_int_equal(weir_reply_begin(app.req, 200, 0), 0);
+	assert_int_equal(weir_reply_end(app.req), 0);
+	settle();
+	assert_string_equal(received(c), "HTTP/1.1 200 OK\r\n" DATE "Content-Length: 0\r\n\r\n");
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+}
+
+static void a_stalled_client_of_a_head_is_cut_off(void **state)
+{
+	(void)state;
+	given(keep_and_watch, NULL);
+	memio_client *c = connected();
+	memio_client_window(c, 10);
+	sends(c, HELLO);
+	assert_true(weir_reply_begin(app.req, 200, WEIR_UNKNOWN) > 0);
+	pass(11000);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ETIMEOUT);
+	weir_reply_end(app.req);
+}
+
 /* ---- without memory nobody waits ------------------------------------------ */
 
 /* It sends this in two parts, and reads late; then it was answered, or sees an end. */
@@ -3260,6 +3339,8 @@ static bool play_impatient(weir_handler *handler, const char *text, size_t nth)
 	pass(1000);
 	if (!count(received(c), "\r\n\r\n") && memio_client_closed(c) == MEMIO_OPEN)
 		fail_msg("the client waits without allocation %zu: %s", nth, text);
+	/* A 405 without Allow is none. */
+	assert_int_equal(count(received(c), "HTTP/1.1 405 "), count(received(c), "\r\nAllow: "));
 	memio_client_finish(c);
 	settle();
 	return alloc.refused > 0;
@@ -3408,6 +3489,11 @@ int main(void)
 		T(an_unread_body_is_not_read_ahead),
 		T(so_many_octets_are_lingered_for),
 		T(after_very_many_requests_nothing_begins_anew),
+		T(a_client_that_was_told_to_continue_may_go_on),
+		T(a_500_has_no_fields_of_the_application),
+		T(a_304_has_no_length_of_its_own),
+		T(a_reply_in_pieces_may_have_none),
+		T(a_stalled_client_of_a_head_is_cut_off),
 		T(fields_take_just_their_maximum),
 		T(fields_of_every_length),
 		T(a_stalled_client_of_a_stream_is_cut_off),
