@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/addr.h"
 #include "core/stream.h"
 #include "http/conn.h"
 #include "tests/memio/memio.h"
@@ -3390,6 +3391,51 @@ static void rates_count_in_windows_of_any_length(void **state)
 	assert_int_equal(server->write_need, 20000000);
 }
 
+static void options_reach_the_streams_as_they_are(void **state)
+{
+	int transport_arg;
+
+	(void)state;
+	memio_set_wall(0);
+	given(say_hello, &(weir_server_opts){.max_body = (INT64_C(1) << 32) + 10,
+	                                     .transport_arg = &transport_arg});
+	assert_true(server->limits.body == (UINT64_C(1) << 32) + 10);
+	assert_ptr_equal(server->owner->transport_arg, &transport_arg);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_int_equal(count(received(c), "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"), 1);
+}
+
+static void servers_of_one_loop_are_apart(void **state)
+{
+	const weir_server_opts opts = {.request = handle, .arg = &app};
+	weir_server *other;
+	struct weir__where where;
+
+	(void)state;
+	given(keep_and_watch, NULL);
+	assert_int_equal(weir_server_new(&other, loop, &opts), 0);
+	assert_int_equal(weir_server_listen(other, NULL, "127.0.0.1:81"), 0);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_int_equal(weir__addr_parse("127.0.0.1:81", &where), 0);
+	memio_client *d = memio_client_connect(&where.addr);
+	settle();
+	assert_int_equal(weir_server_connections(server), 1);
+	assert_int_equal(weir_server_connections(other), 1);
+	weir_server_drain(other, 0);
+	pass(100);
+	assert_int_equal(memio_client_closed(d), MEMIO_CLOSED);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	weir_server_free(other);
+	settle();
+	assert_int_equal(app.gones, 0);
+	weir_reply(app.req, 200, NULL, NULL, 0);
+	settle();
+	assert_status(c, 200);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+}
+
 /* ---- without memory nobody waits ------------------------------------------ */
 
 /* One reply, up to the end of its content. */
@@ -3574,6 +3620,8 @@ int main(void)
 		T(an_unread_body_is_not_read_ahead),
 		T(so_many_octets_are_lingered_for),
 		T(after_very_many_requests_nothing_begins_anew),
+		T(options_reach_the_streams_as_they_are),
+		T(servers_of_one_loop_are_apart),
 		T(rates_count_in_windows_of_any_length),
 		T(who_said_continue_itself_says_it_once),
 		T(options_that_are_zero_are_all_defaults),

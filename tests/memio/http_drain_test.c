@@ -380,6 +380,21 @@ static void a_slow_reader_does_not_pass_the_deadline(void **state)
 	assert_int_equal(told.times, 1);
 }
 
+/* Without patience a reply that has begun ends the connection, whatever was sent behind its request. */
+static void without_patience_no_further_request_is_begun(void **state)
+{
+	(void)state;
+	given(served_keep, (weir_server_opts){.drain_idle_ms = WEIR_OFF});
+	memio_client *c = served_client();
+	served_sends(c, HELLO HELLO);
+	assert_int_equal(weir_reply_begin(served.req, 200, 0), 0);
+	drain(WEIR_OFF);
+	assert_int_equal(weir_reply_end(served.req), 0);
+	served_settle();
+	assert_int_equal(served.requests, 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
 /* ---- the callback ------------------------------------------------------- */
 
 static void it_is_told_once(void **state)
@@ -393,7 +408,9 @@ static void it_is_told_once(void **state)
 	drain(0);
 	served_pass(1000);
 	assert_int_equal(told.times, 1);
-	assert_int_equal(weir_server_listen(served.server, NULL, "127.0.0.1:80"), WEIR_ESTATE);
+	weir_listener *listener = (weir_listener *)(void *)&told;
+	assert_int_equal(weir_server_listen(served.server, &listener, "127.0.0.1:80"), WEIR_ESTATE);
+	assert_null(listener);
 }
 
 static void the_server_may_be_freed_in_it(void **state)
@@ -547,6 +564,7 @@ int main(void)
 		T(the_patience_ends_with_the_grace),
 		T(without_patience_the_idle_are_closed_at_once),
 		T(without_patience_replies_still_arrive),
+		T(without_patience_no_further_request_is_begun),
 		T(a_busy_connection_ends_with_its_reply),
 		T(half_a_head_is_no_idle_connection),
 		T(a_reply_that_had_begun_is_not_the_last),
