@@ -3436,6 +3436,40 @@ static void servers_of_one_loop_are_apart(void **state)
 	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
 }
 
+static void the_grace_holds_no_loop(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	weir_server_drain(server, 60000);
+	assert_int_equal(weir_loop_run(loop), 0);
+	assert_int_equal(memio_now(), 0);
+}
+
+static void a_server_that_cannot_listen_costs_nothing(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	const size_t before = alloc.live_octets;
+	assert_true(weir_http_listen(loop, "nowhere", say_hello, NULL) < 0);
+	assert_int_equal(alloc.live_octets, before);
+}
+
+static void a_peer_that_has_left_keeps_its_port(void **state)
+{
+	char before[80], after[80];
+
+	(void)state;
+	given(keep, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	assert_true(weir_req_peer(app.req, before, sizeof before) > 0);
+	memio_client_reset(c);
+	settle();
+	assert_true(weir_req_peer(app.req, after, sizeof after) > 0);
+	assert_string_equal(after, before);
+	weir_reply_end(app.req);
+}
+
 /* ---- without memory nobody waits ------------------------------------------ */
 
 /* One reply, up to the end of its content. */
@@ -3620,6 +3654,9 @@ int main(void)
 		T(an_unread_body_is_not_read_ahead),
 		T(so_many_octets_are_lingered_for),
 		T(after_very_many_requests_nothing_begins_anew),
+		T(the_grace_holds_no_loop),
+		T(a_server_that_cannot_listen_costs_nothing),
+		T(a_peer_that_has_left_keeps_its_port),
 		T(options_reach_the_streams_as_they_are),
 		T(servers_of_one_loop_are_apart),
 		T(rates_count_in_windows_of_any_length),

@@ -395,6 +395,22 @@ static void without_patience_no_further_request_is_begun(void **state)
 	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
 }
 
+/* Where it is shorter than that of a drained server. */
+static void the_usual_patience_still_counts(void **state)
+{
+	(void)state;
+	given(served_keep, (weir_server_opts){.idle_ms = 1000});
+	memio_client *c = served_client();
+	served_sends(c, HELLO);
+	assert_int_equal(weir_reply_begin(served.req, 200, 0), 0);
+	drain(WEIR_OFF);
+	assert_int_equal(weir_reply_end(served.req), 0);
+	served_pass(900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	served_pass(300);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
 /* ---- the callback ------------------------------------------------------- */
 
 static void it_is_told_once(void **state)
@@ -564,6 +580,7 @@ int main(void)
 		T(the_patience_ends_with_the_grace),
 		T(without_patience_the_idle_are_closed_at_once),
 		T(without_patience_replies_still_arrive),
+		T(the_usual_patience_still_counts),
 		T(without_patience_no_further_request_is_begun),
 		T(a_busy_connection_ends_with_its_reply),
 		T(half_a_head_is_no_idle_connection),
