@@ -3470,6 +3470,21 @@ static void a_peer_that_has_left_keeps_its_port(void **state)
 	weir_reply_end(app.req);
 }
 
+/* There is nothing of it to stop; who else sends is heard. */
+static void a_request_that_is_read_hears_of_the_end_while_it_is_held(void **state)
+{
+	(void)state;
+	given(keep_and_watch, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	weir_req_hold(app.req, true);
+	settle();
+	memio_client_reset(c);
+	settle();
+	assert_int_equal(app.gones, 1);
+	weir_reply_end(app.req);
+}
+
 /* ---- without memory nobody waits ------------------------------------------ */
 
 /* One reply, up to the end of its content. */
@@ -3654,6 +3669,7 @@ int main(void)
 		T(an_unread_body_is_not_read_ahead),
 		T(so_many_octets_are_lingered_for),
 		T(after_very_many_requests_nothing_begins_anew),
+		T(a_request_that_is_read_hears_of_the_end_while_it_is_held),
 		T(the_grace_holds_no_loop),
 		T(a_server_that_cannot_listen_costs_nothing),
 		T(a_peer_that_has_left_keeps_its_port),
