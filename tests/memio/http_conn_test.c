@@ -2552,8 +2552,10 @@ static void a_hold_ends_with_its_request(void **state)
 	given(hold_and_say_hello, NULL);
 	memio_client *c = connected();
 	sends(c, HELLO);
+	sends(c, POST("3"));
+	sends(c, "abc");
 	sends(c, HELLO);
-	assert_int_equal(count(received(c), "Hello World"), 2);
+	assert_int_equal(count(received(c), "Hello World"), 3);
 }
 
 /* As much is dropped for a further request, and not one octet more. */
@@ -3485,6 +3487,66 @@ static void a_request_that_is_read_hears_of_the_end_while_it_is_held(void **stat
 	weir_reply_end(app.req);
 }
 
+static void the_heads_limit_is_its_own(void **state)
+{
+	(void)state;
+	given(say_hello, &(weir_server_opts){.head_ms = 3000, .body_ms = 8000});
+	memio_client *c = connected();
+	sends(c, HELLO);
+	memio_client_forget(c);
+	pass(5000);
+	sends(c, "G");
+	pass(2900);
+	assert_string_equal(received(c), "");
+	pass(300);
+	assert_status(c, 408);
+}
+
+/* A client that neither sends nor takes: whichever limit comes first. */
+static void the_nearer_limit_counts(void **state)
+{
+	(void)state;
+	given(begin_big_and_read, &(weir_server_opts){.body_ms = 2000, .write_ms = 20000});
+	memio_client *c = connected();
+	memio_client_window(c, 10);
+	sends(c, POST("10"));
+	pass(2300);
+	assert_int_equal(app.gones, 1);
+	assert_int_equal(app.why, WEIR_ETIMEOUT);
+	weir_reply_end(app.req);
+}
+
+/* The program was away when it passed, and an octet has come since. */
+static void a_limit_that_has_passed_still_ends(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	memio_client_forget(c);
+	sends(c, "G");
+	memio_pass(11000);
+	sends(c, "E");
+	pass(300);
+	assert_status(c, 408);
+}
+
+/* Its fields would be in the hands of others. */
+static void half_a_head_that_cannot_be_kept_ends_the_connection(void **state)
+{
+	(void)state;
+	given(say_hello, NULL);
+	memio_client *c = connected();
+	sends(c, HELLO);
+	memio_client_forget(c);
+	alloc.calls = 0;
+	alloc.fail_at = 1;
+	sends(c, "GET / HTTP/1.1\r\nHost: a\r\nX-");
+	assert_int_equal(alloc.refused, 1);
+	assert_string_equal(received(c), "");
+	assert_int_not_equal(memio_client_closed(c), MEMIO_OPEN);
+}
+
 /* ---- without memory nobody waits ------------------------------------------ */
 
 /* One reply, up to the end of its content. */
@@ -3669,6 +3731,10 @@ int main(void)
 		T(an_unread_body_is_not_read_ahead),
 		T(so_many_octets_are_lingered_for),
 		T(after_very_many_requests_nothing_begins_anew),
+		T(the_heads_limit_is_its_own),
+		T(the_nearer_limit_counts),
+		T(a_limit_that_has_passed_still_ends),
+		T(half_a_head_that_cannot_be_kept_ends_the_connection),
 		T(a_request_that_is_read_hears_of_the_end_while_it_is_held),
 		T(the_grace_holds_no_loop),
 		T(a_server_that_cannot_listen_costs_nothing),
