@@ -115,6 +115,7 @@ UNIT_TESTS = \
 	tests/unit/size_test.c \
 	tests/unit/status_test.c \
 	tests/unit/head_test.c \
+	tests/unit/octets_test.c \
 	tests/unit/scan_test.c \
 	tests/unit/index_test.c \
 	tests/unit/forwarded_test.c \

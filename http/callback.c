@@ -60,8 +60,11 @@ bool weir__req_tell(struct weir_req *req)
 
 bool weir__req_drainable(const struct weir_req *req)
 {
-	if (req->reading == WEIR__READ_WHOLE || weir__req_is(req, WEIR__PARSED))
+	if (req->reading == WEIR__READ_WHOLE)
 		return true;
+	/* All of it is here, but not taken: step_drop counts that, too. */
+	if (weir__req_is(req, WEIR__PARSED))
+		return req->ready <= WEIR__DRAIN_MAX;
 	if (weir__conn_at_eof(req->stream) && !weir__req_is(req, WEIR__BEHIND))
 		return false;
 	/* Told to wait for 100 Continue, the client may send the body or not. */

@@ -90,7 +90,9 @@ static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 {
 	const bool fresh = !weir__req_is(req, WEIR__STARTED);
 
-	req->flags &= (uint16_t)~WEIR__ASKED;
+	/* Content that was asked for is on its way to step_body. */
+	if (!weir__takes_body(stream, req))
+		req->flags &= (uint16_t)~WEIR__ASKED;
 	weir__note_behind(req, left > 0);
 	if (req->reading == WEIR__READ_HEAD && weir__conn_at_eof(stream) && !(fresh && left)) {
 		weir__req_part(req);

@@ -117,6 +117,7 @@ static bool offer(weir_stream *stream, struct weir_req *req, struct weir__pieces
 
 	req->flags |= WEIR__BUSY;
 	used = req->ops->data(req, pieces->data + pieces->from, pieces->len, req->arg);
+	req->flags &= (uint16_t)~WEIR__ASKED;
 	if (used > pieces->len)
 		used = pieces->len;
 	pieces->from += used;

@@ -370,6 +370,35 @@ static void a_slow_reader_does_not_pass_the_deadline(void **state)
 	assert_int_equal(told.times, 1);
 }
 
+/* A reply that has begun ends the connection then, whatever was sent behind its request. */
+static void without_patience_no_further_request_is_begun(void **state)
+{
+	(void)state;
+	given(bed_keep, (weir_server_opts){.drain_idle_ms = WEIR_OFF});
+	memio_client *c = bed_sent(HELLO HELLO);
+	assert_int_equal(weir_reply_begin(bed.req, 200, 0), 0);
+	drain(WEIR_OFF);
+	assert_int_equal(weir_reply_end(bed.req), 0);
+	bed_settle();
+	assert_int_equal(bed.requests, 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_FINISHED);
+}
+
+/* Where it is shorter than that of a drained server. */
+static void the_usual_patience_still_counts(void **state)
+{
+	(void)state;
+	given(bed_keep, (weir_server_opts){.idle_ms = 1000});
+	memio_client *c = bed_sent(HELLO);
+	assert_int_equal(weir_reply_begin(bed.req, 200, 0), 0);
+	drain(WEIR_OFF);
+	assert_int_equal(weir_reply_end(bed.req), 0);
+	bed_pass(900);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	bed_pass(300);
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+}
+
 /* ---- the callback ------------------------------------------------------- */
 
 static void it_is_told_once(void **state)
@@ -383,7 +412,9 @@ static void it_is_told_once(void **state)
 	drain(0);
 	bed_pass(1000);
 	assert_int_equal(told.times, 1);
-	assert_int_equal(weir_server_listen(bed.server, NULL, "127.0.0.1:80"), WEIR_ESTATE);
+	weir_listener *listener = (weir_listener *)(void *)&told;
+	assert_int_equal(weir_server_listen(bed.server, &listener, "127.0.0.1:80"), WEIR_ESTATE);
+	assert_null(listener);
 }
 
 static void the_server_may_be_freed_in_it(void **state)
@@ -493,6 +524,8 @@ int main(void)
 		T(the_patience_ends_with_the_grace),
 		T(without_patience_the_idle_are_closed_at_once),
 		T(without_patience_replies_still_arrive),
+		T(the_usual_patience_still_counts),
+		T(without_patience_no_further_request_is_begun),
 		T(a_busy_connection_ends_with_its_reply),
 		T(half_a_head_is_no_idle_connection),
 		T(a_reply_that_had_begun_is_not_the_last),

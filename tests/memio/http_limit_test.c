@@ -921,6 +921,50 @@ static void empty_lines_alone_are_closed_without_a_reply(void **state)
 	assert_int_equal(strlen(bed_received(c)), before);
 }
 
+/* ---- peers are remembered for as long as they are asked for -------------- */
+
+static void a_peer_that_has_left_is_forgotten_with_its_request(void **state)
+{
+	size_t before = 0;
+
+	(void)state;
+	given((weir_server_opts){0});
+	for (int i = 1; i < 60; i++) {
+		char address[32];
+
+		snprintf(address, sizeof address, "10.1.0.%d", i);
+		memio_client *c = bed_client_from(address);
+		bed_sends(c, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
+		memio_client_reset(c);
+		bed_settle();
+		weir_reply_end(bed.req);
+		bed_settle();
+		if (i == 10)
+			before = bed.alloc.live_octets;
+	}
+	assert_int_equal(bed.alloc.live_octets, before);
+}
+
+/* One of its connections leaves with a request in hand; the other is still its own. */
+static void a_peer_is_known_by_its_other_connection(void **state)
+{
+	char text[80];
+
+	(void)state;
+	given((weir_server_opts){0});
+	memio_client *one = bed_client_from("10.2.0.1"), *two = bed_client_from("10.2.0.1");
+	bed_sends(one, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
+	memio_client_reset(one);
+	bed_settle();
+	weir_reply_end(bed.req);
+	memio_client *other = bed_client_from("10.2.0.9");
+	bed_exchange(other);
+	bed_sends(two, "GET /keep HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(weir_req_peer(bed.req, text, sizeof text) > 0);
+	assert_int_equal(strncmp(text, "10.2.0.1:", 9), 0);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -953,6 +997,8 @@ int main(void)
 		HTTP_TEST(content_that_was_left_is_not_offered_by_itself),
 		HTTP_TEST(behind_an_asynchronous_reply_one_chunk_waits),
 		HTTP_TEST(a_queue_has_an_end),
+		HTTP_TEST(a_peer_that_has_left_is_forgotten_with_its_request),
+		HTTP_TEST(a_peer_is_known_by_its_other_connection),
 	};
 
 	test_watchdog(60);

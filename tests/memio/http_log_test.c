@@ -343,6 +343,46 @@ static void who_says_nothing_is_no_request(void **state)
 		assert_told(i, "/", 200, 12, true);
 }
 
+/* What was answered is told, whatever it was. */
+static void empty_lines_that_are_answered_are_told(void **state)
+{
+	(void)state;
+	given(bed_hello, NULL);
+	memio_client *c = memio_client_connect(NULL);
+	bed_sends(c, "\r\n\r\n\r\n\r\n\r\n");
+	bed_assert_status(c, 400);
+	bed_pass(11000);
+	assert_int_equal(ntold, 1);
+	assert_int_equal(told[0].access.status, 400);
+}
+
+/* Their time has passed, and nobody waited for an answer. */
+static void empty_lines_that_are_not_answered_are_not_told(void **state)
+{
+	(void)state;
+	given(bed_hello, NULL);
+	memio_client *c = memio_client_connect(NULL);
+	bed_sends(c, "\r\n");
+	bed_pass(11000);
+	assert_string_equal(bed_received(c), "");
+	assert_int_equal(memio_client_closed(c), MEMIO_CLOSED);
+	assert_int_equal(ntold, 0);
+}
+
+static void a_reply_that_cannot_be_sent_keeps_no_connection(void **state)
+{
+	(void)state;
+	given(bed_keep, NULL);
+	memio_client *c = memio_client_connect(NULL);
+	bed_sends(c, HELLO);
+	memio_fail(MEMIO_WRITE, 1, EPIPE);
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+	bed_settle();
+	assert_int_equal(ntold, 1);
+	assert_int_equal(told[0].access.kept, false);
+	(void)c;
+}
+
 static void a_request_whose_client_leaves_is_told_when_it_is_ended(void **state)
 {
 	(void)state;
@@ -757,6 +797,9 @@ int main(void)
 		T(a_body_that_is_refused_is_told_when_it_is_ended),
 		T(a_head_that_is_given_up_is_told),
 		T(who_says_nothing_is_no_request),
+		T(empty_lines_that_are_answered_are_told),
+		T(empty_lines_that_are_not_answered_are_not_told),
+		T(a_reply_that_cannot_be_sent_keeps_no_connection),
 		T(a_request_whose_client_leaves_is_told_when_it_is_ended),
 		T(what_was_begun_when_the_client_left_is_told),
 		T(a_request_that_is_ended_when_it_is_gone_is_told),

@@ -363,6 +363,13 @@ static void a_field_that_does_not_fit_leaves_no_half(void **state)
 	assert_int_equal(weir_reply_field(bed.req, "Upgrade", most), WEIR_EFULL);
 	weir_reply(bed.req, 426, NULL, NULL, 0);
 	bed_assert_lacks(c, "Connection");
+	/* The first of the two fits, the other does not. */
+	c = bed_sent(HELLO);
+	most[sizeof most - 20] = '\0';
+	assert_int_equal(weir_reply_field(bed.req, "A", most), 0);
+	assert_int_equal(weir_reply_field(bed.req, "Upgrade", "x"), WEIR_EFULL);
+	weir_reply(bed.req, 426, NULL, NULL, 0);
+	bed_assert_lacks(c, "Upgrade: ");
 }
 
 /* ---- how long a reply is (RFC 9110 6.4, 8.6; RFC 9112 6) ------------------ */

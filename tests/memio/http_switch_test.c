@@ -898,6 +898,50 @@ static void it_counts_until_it_is_closed(void **state)
 	assert_string_equal(bed_received(next), NEXT_REPLY);
 }
 
+static void accept_what_is_not_offered(weir_req *req, void *arg)
+{
+	weir_stream *stream = (weir_stream *)(void *)req;
+
+	(void)arg;
+	assert_int_equal(weir_reply_switch(req, "other", &watch, &app, &stream), WEIR_EINVALID);
+	assert_null(stream);
+	weir_reply(req, 200, NULL, NULL, 0);
+}
+
+static void where_it_fails_there_is_no_stream(void **state)
+{
+	(void)state;
+	given(accept_what_is_not_offered);
+	memio_client *c = bed_sent(UPGRADE);
+	assert_int_equal(bed_count(c, " 200 OK"), 1);
+}
+
+static int drained;
+
+static void note_drained(weir_server *gone, void *arg)
+{
+	(void)gone;
+	(void)arg;
+	drained++;
+}
+
+/* It is HTTP's no more, and keeps the stream as long as it likes. */
+static void a_server_is_drained_without_waiting_for_it(void **state)
+{
+	weir_server_opts opts = options();
+
+	(void)state;
+	drained = 0;
+	opts.drained = note_drained;
+	bed_serve(accept_or_say, &opts);
+	memio_client *c = upgraded();
+	weir_server_drain(bed.server, WEIR_OFF);
+	bed_settle();
+	assert_int_equal(drained, 1);
+	assert_int_equal(memio_client_closed(c), MEMIO_OPEN);
+	weir_close(app.stream);
+}
+
 static void free_the_server_behind_it(weir_req *req, void *arg)
 {
 	(void)arg;
@@ -1185,6 +1229,8 @@ int main(void)
 		T(the_server_leaves_it_alone),
 		T(a_drained_server_may_still_switch),
 		T(it_counts_until_it_is_closed),
+		T(where_it_fails_there_is_no_stream),
+		T(a_server_is_drained_without_waiting_for_it),
 		T(the_server_may_be_freed_in_the_handler),
 		T(the_server_may_be_freed_before_it_is_time),
 		T(it_may_be_closed_at_once),

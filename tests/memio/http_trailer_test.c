@@ -236,6 +236,27 @@ static void so_are_those_that_are_cut_when_the_request_ends(void **state)
 	}
 }
 
+/* While one client is at them, another one sends its own. */
+static void those_of_others_do_not_mix_with_them(void **state)
+{
+	(void)state;
+	bed_serve(read_it, NULL);
+	memio_client *c = bed_sent(CHUNKED "0\r\nX-A: 1\r\nX-B: 2\r\nX-");
+	bed_sent(CHUNKED "0\r\nLong-Name: 33333\r\nOther: 4\r\n\r\n");
+	assert_string_equal(app.said, "Long-Name=33333\nOther=4\n");
+	bed_sends(c, "C: 5\r\n\r\n");
+	assert_string_equal(app.said, "X-A=1\nX-B=2\nX-C=5\n");
+}
+
+/* The head's limit is not theirs. */
+static void their_number_does_not_depend_on_that_of_fields(void **state)
+{
+	(void)state;
+	bed_serve(read_it, &(weir_server_opts){.max_fields = 3});
+	bed_sent(CHUNKED "0\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n\r\n");
+	assert_string_equal(app.said, "A=1\nB=2\nC=3\nD=4\n");
+}
+
 static void they_cost_what_they_are(void **state)
 {
 	static const char head[] = CHUNKED BODY;
@@ -477,6 +498,8 @@ int main(void)
 		T(the_next_request_has_none),
 		T(of_a_body_that_nobody_reads_they_are_dropped),
 		T(so_are_those_that_are_cut_when_the_request_ends),
+		T(those_of_others_do_not_mix_with_them),
+		T(their_number_does_not_depend_on_that_of_fields),
 		T(they_cost_what_they_are),
 		T(trailers_are_sent_behind_the_last_chunk),
 		T(also_later),

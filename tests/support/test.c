@@ -36,6 +36,9 @@ union header {
 
 #define MAGIC ((size_t)0x77656972)
 
+/* Behind each block. */
+static const uint8_t guard[8] = {0xfe, 0xed, 0xfa, 0xce, 0xfe, 0xed, 0xfa, 0xce};
+
 static union header *header_of(void *ptr, size_t old_size)
 {
 	union header *h = (union header *)ptr - 1;
@@ -44,6 +47,8 @@ static union header *header_of(void *ptr, size_t old_size)
 		fail_msg("a block that is not from this allocator");
 	if (h->of.size != old_size)
 		fail_msg("a block of %zu octets is called one of %zu", h->of.size, old_size);
+	if (memcmp((uint8_t *)ptr + old_size, guard, sizeof guard) != 0)
+		fail_msg("a block of %zu octets was written beyond its end", old_size);
 	return h;
 }
 
@@ -53,6 +58,8 @@ static void give_back(struct test_alloc *a, void *ptr, size_t old_size)
 		return;
 	union header *h = header_of(ptr, old_size);
 	h->of.magic = 0;
+	/* Who still looks at it finds nonsense. */
+	memset(ptr, 0xdd, old_size);
 	a->live_octets -= old_size;
 	a->live_blocks--;
 	free(h);
@@ -83,12 +90,13 @@ void *test_alloc_fn(void *arg, void *ptr, size_t old_size, size_t new_size)
 	if (refuses(a))
 		return NULL;
 
-	union header *h = malloc(sizeof(*h) + new_size);
+	union header *h = malloc(sizeof(*h) + new_size + sizeof guard);
 	if (!h)
 		return NULL;
 	h->of.size = new_size;
 	h->of.magic = MAGIC;
 	memset(h + 1, 0xa5, new_size);
+	memcpy((uint8_t *)(h + 1) + new_size, guard, sizeof guard);
 	if (ptr)
 		memcpy(h + 1, ptr, old_size < new_size ? old_size : new_size);
 	a->live_octets += new_size;

@@ -37,7 +37,7 @@ struct test_alloc {
 
 /*
  * A weir_alloc_fn. What it is told about a block's old size is checked against
- * what it knows; a lie fails the test.
+ * what it knows; a lie fails the test, and so does an octet written behind a block.
  */
 void *test_alloc_fn(void *arg, void *ptr, size_t old_size, size_t new_size);
 

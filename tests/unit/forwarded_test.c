@@ -54,6 +54,7 @@ static void a_quoted_comma_divides_nothing(void **state)
 	assert_string_equal(taken("a, x=\"b\\\",c\", d"), "{d}{x=\"b\\\",c\"}{a}");
 	assert_string_equal(taken("a, x=\"b\\\\\", d"), "{d}{x=\"b\\\\\"}{a}");
 	assert_string_equal(taken("a,\"\",b"), "{b}{\"\"}{a}");
+	assert_string_equal(taken("a,\\\\\"b,c\""), "{\\\\\"b,c\"}{a}");
 }
 
 /* Whatever a client has sent before, what was added behind it stands alone. */
@@ -134,6 +135,7 @@ static void reads_elements_of_forwarded(void **state)
 		{"for=192.0.2.60 ; proto=http", "192.0.2.60:0"},
 		{";;for=192.0.2.60;", "192.0.2.60:0"},
 		{"for=\"192.0.2.43:00080\"", "192.0.2.43:80"},
+		{"for=\"192.0.2.43:65535\"", "192.0.2.43:65535"},
 	};
 
 	(void)state;
@@ -161,6 +163,9 @@ static void reads_no_address_where_there_is_none(void **state)
 		{"for=\"::1\"", "-"},
 		{"for=\"[::1\"", "-"},
 		{"for=\"[::1]8\"", "-"},
+		{"for=\"[::1]x80\"", "-"},
+		/* Of 65 octets: the front of it would be good. */
+		{"for=\"[::1]:_8901234567890123456789012345678901234567890123456789012341\"", "-"},
 		{"for=\"[]\"", "-"},
 		{"for=\"[192.0.2.43]\"", "-"},
 		{"for=\"[fe80::1%1]\"", "-"},
@@ -277,6 +282,17 @@ static void trusts_addresses_and_networks(void **state)
 	distrust();
 }
 
+static void a_network_may_be_one_address(void **state)
+{
+	(void)state;
+	assert_int_equal(trust("10.1.2.3/32, ::1/128"), 0);
+	assert_true(trusts("10.1.2.3:9"));
+	assert_false(trusts("10.1.2.2:9"));
+	assert_true(trusts("[::1]:1"));
+	assert_false(trusts("[::]:1"));
+	distrust();
+}
+
 static void trusts_those_who_come_by_unix_sockets(void **state)
 {
 	(void)state;
@@ -298,6 +314,7 @@ static void one_family_is_not_the_other(void **state)
 	distrust();
 	assert_int_equal(trust("0.0.0.0/0"), 0);
 	assert_true(trusts("255.0.0.1:1"));
+	assert_false(weir__trusts(&world.trust, &(struct weir__addr){.kind = WEIR__ADDR_NONE}));
 	assert_true(trusts("[::ffff:1.2.3.4]:1"));
 	assert_false(trusts("[::1]:1"));
 	distrust();
@@ -377,6 +394,7 @@ int main(void)
 		cmocka_unit_test(reads_no_address_where_there_is_none),
 		cmocka_unit_test(reads_elements_of_x_forwarded_for),
 		cmocka_unit_test(trusts_addresses_and_networks),
+		cmocka_unit_test(a_network_may_be_one_address),
 		cmocka_unit_test(trusts_those_who_come_by_unix_sockets),
 		cmocka_unit_test(one_family_is_not_the_other),
 		cmocka_unit_test(trusts_nobody_unasked),

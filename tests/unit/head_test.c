@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "http/head.h"
+#include "http/parse.h"
 
 /* Fields written one behind the other, as a head holds them. */
 struct head {
@@ -181,6 +182,26 @@ static void splits_targets(void **state)
 	}
 }
 
+/* What stands behind the value does not complete it. */
+static void judges_hosts_by_their_own_octets(void **state)
+{
+	static const struct {
+		const char *octets;
+		uint32_t len;
+		bool good;
+	} cases[] = {
+		{"a%2fb", 4, true},   {"a%2fb", 3, false}, {"a%2fb", 2, false},
+		{"[::1]:8", 5, true}, {"[::1]", 4, false}, {"[::1.2.3.4]", 9, false},
+		{"[]", 2, false},     {"[v1.a]", 6, true}, {"[v1.]", 5, false},
+		{"a:8x", 3, true},    {"a:8x", 4, false},  {"a", 0, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_int_equal(weir__is_host((const uint8_t *)cases[i].octets, cases[i].len),
+		                 cases[i].good);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +212,7 @@ int main(void)
 		cmocka_unit_test(moves_on_over_empty_elements),
 		cmocka_unit_test(hands_out_elements_in_order),
 		cmocka_unit_test(splits_targets),
+		cmocka_unit_test(judges_hosts_by_their_own_octets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

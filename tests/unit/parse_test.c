@@ -350,6 +350,25 @@ static void refuses_a_field_without_room_for_it(void **state)
 	assert_int_equal(used, 0);
 }
 
+/* Also where the limits allow more of them than the array has room for. */
+static void refuses_a_trailer_without_room_for_it(void **state)
+{
+	static const char chunked[] =
+		"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+	static const char trailers[] = "0\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n";
+	weir_field fields[3] = {{{0, 0}, {0, 0}}};
+	weir_slice piece;
+	weir_parser p;
+	size_t used;
+
+	(void)state;
+	weir_parser_init(&p, NULL, fields, 2);
+	assert_int_equal(weir_parse(&p, chunked, strlen(chunked), &used, &piece), WEIR_HEAD_END);
+	assert_int_equal(weir_parse(&p, trailers, strlen(trailers), &used, &piece), WEIR_BAD);
+	assert_int_equal(p.error, WEIR_BIG_TRAILERS);
+	assert_int_equal(fields[2].name.len, 0);
+}
+
 static void parses_into_no_room_when_there_is_no_field(void **state)
 {
 	static const char head[] = "GET / HTTP/1.0\r\n\r\n";
@@ -510,6 +529,24 @@ static void the_end_of_the_connection_ends_what_lasts_until_then(void **state)
 	assert_int_equal(weir_parse_end(&p), WEIR_BAD);
 }
 
+/* A message without a body is whole with its head; an end changes nothing that was said before. */
+static void the_end_of_the_connection_behind_a_head(void **state)
+{
+	static const char good[] = "GET / HTTP/1.0\r\n\r\n", bad[] = "GET / HTTP/2.0\r\n\r\n";
+	weir_parser p;
+	weir_slice piece;
+	size_t used;
+
+	(void)state;
+	weir_parser_init(&p, NULL, NULL, 0);
+	assert_int_equal(weir_parse(&p, good, strlen(good), &used, &piece), WEIR_HEAD_END);
+	assert_int_equal(weir_parse_end(&p), WEIR_DONE);
+	assert_int_equal(weir_parse_end(&p), WEIR_MORE);
+	assert_int_equal(weir_parse(&p, bad, strlen(bad), &used, &piece), WEIR_BAD);
+	assert_int_equal(weir_parse_end(&p), WEIR_BAD);
+	assert_int_equal(p.error, WEIR_BAD_MAJOR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -523,6 +560,7 @@ int main(void)
 		cmocka_unit_test(looks_at_no_octet_of_an_endless_element_twice),
 		cmocka_unit_test(keeps_nothing_of_a_chunk_line),
 		cmocka_unit_test(refuses_a_field_without_room_for_it),
+		cmocka_unit_test(refuses_a_trailer_without_room_for_it),
 		cmocka_unit_test(parses_into_no_room_when_there_is_no_field),
 		cmocka_unit_test(head_says_what_the_body_will_be),
 		cmocka_unit_test(slices_count_from_the_octets_given),
@@ -530,6 +568,7 @@ int main(void)
 		cmocka_unit_test(the_end_of_a_response_is_found),
 		cmocka_unit_test(what_a_response_answers_is_forgotten_with_its_head),
 		cmocka_unit_test(the_end_of_the_connection_ends_what_lasts_until_then),
+		cmocka_unit_test(the_end_of_the_connection_behind_a_head),
 	};
 
 	alarm(WATCHDOG_S);

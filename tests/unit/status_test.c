@@ -36,6 +36,24 @@ static void knows_each_method_by_its_name(void **state)
 	assert_int_equal(weir__method((const uint8_t *)"PROPFIND", 8), WEIR_METHOD_OTHER);
 }
 
+/* One letter is another, or of the other case: methods are told by all of their octets. */
+static void knows_no_method_by_a_part_of_its_name(void **state)
+{
+	(void)state;
+	for (unsigned m = WEIR_GET; m <= WEIR_PATCH; m++) {
+		const uint32_t len = (uint32_t)strlen(weir_method_name((weir_method)m));
+		uint8_t name[8];
+
+		for (uint32_t i = 0; i < len; i++) {
+			memcpy(name, weir_method_name((weir_method)m), len);
+			name[i] = 'Q';
+			assert_int_equal(weir__method(name, len), WEIR_METHOD_OTHER);
+			name[i] = (uint8_t)(weir_method_name((weir_method)m)[i] | 0x20);
+			assert_int_equal(weir__method(name, len), WEIR_METHOD_OTHER);
+		}
+	}
+}
+
 static void gives_reasons(void **state)
 {
 	(void)state;
@@ -107,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_methods),
 		cmocka_unit_test(knows_each_method_by_its_name),
+		cmocka_unit_test(knows_no_method_by_a_part_of_its_name),
 		cmocka_unit_test(gives_reasons),
 		cmocka_unit_test(gives_no_reason_where_there_is_none),
 		cmocka_unit_test(gives_as_many_reasons_as_codes_are_registered),
