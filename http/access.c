@@ -31,10 +31,9 @@ void weir__access_sent(struct weir_req *req, size_t len)
 }
 
 /* Empty lines between requests, and nothing behind them. */
-static bool was_none(const struct weir_req *req, const struct weir__note *note)
+static bool was_none(const struct weir_req *req)
 {
-	return !note->status && req->reading == WEIR__READ_HEAD &&
-	       req->parser.state == WEIR__EMPTY_LINES;
+	return req->reading == WEIR__READ_HEAD && req->parser.state == WEIR__EMPTY_LINES;
 }
 
 bool weir__access_tell(struct weir_req *req, bool kept)
@@ -47,7 +46,7 @@ bool weir__access_tell(struct weir_req *req, bool kept)
 		return true;
 	note = weir__note(req);
 	note->open = false;
-	if (was_none(req, note))
+	if (was_none(req))
 		return true;
 	access = (weir_access){
 		.when = note->when,
