@@ -51,6 +51,9 @@ void weir__scan_use(const struct weir__scan_way *way)
 
 bool weir__scan(const uint8_t *octets, uint32_t len, weir__marks *marks)
 {
+	/* So few are not worth the others' preparations. */
+	if (len < WEIR__FEW)
+		return weir__scan_swar.scan(octets, len, marks);
 	return atomic_load_explicit(&chosen, memory_order_relaxed)(octets, len, marks);
 }
 

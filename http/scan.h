@@ -21,7 +21,7 @@
 #include "core/compiler.h"
 #include "http/octets.h"
 
-enum { WEIR__BLOCK = 64 };
+enum { WEIR__BLOCK = 64, WEIR__FEW = 16 };
 
 enum weir__mark {
 	WEIR__NAME_ENDS, /* octets that no token has */
@@ -85,10 +85,11 @@ static inline const uint8_t *weir__whole_block(const uint8_t *octets, uint32_t n
 /* ---- the window --------------------------------------------------------- */
 
 /*
- * Blocks that are marked at first, and that are known together at most. Many heads
- * end within the first few, and what is behind may be other people's requests.
+ * Blocks that are known together at most; that are marked in one go when they are
+ * all there are; and that are marked at first otherwise: many heads end within the
+ * first few, and what is behind may be other requests.
  */
-enum { WEIR__GLANCE = 2, WEIR__WINDOW = 16 };
+enum { WEIR__WINDOW = 16, WEIR__ONE_GO = 8, WEIR__GLANCE = 2 };
 
 /* The octets whose marks are known: data[from..stop). At `stop` there are always both. */
 struct weir__window {
@@ -103,7 +104,8 @@ struct weir__window {
 static inline bool weir__look_on(struct weir__window *w)
 {
 	const uint32_t seen = w->stop - w->from;
-	const uint32_t blocks = seen ? WEIR__WINDOW : WEIR__GLANCE;
+	const bool glance = seen == 0 && w->end - w->from > WEIR__ONE_GO * WEIR__BLOCK;
+	const uint32_t blocks = glance ? WEIR__GLANCE : WEIR__WINDOW;
 	const uint32_t most = blocks * WEIR__BLOCK - seen;
 	const uint32_t n = w->end - w->stop < most ? w->end - w->stop : most;
 	weir__marks *marks = w->marks + seen / WEIR__BLOCK;
