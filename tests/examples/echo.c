@@ -25,7 +25,7 @@ enum { HIGH = 64 * 1024, PIECES = 1000 };
  * body has come, or all of it, or the client pauses: what turns out to be
  * malformed or too long by then gets its 400 or 413 instead.
  */
-enum { ENOUGH = 16 * 1024, PAUSE_MS = 50 };
+enum { ENOUGH = 16 * 1024, PAUSE_MS = 250 };
 
 struct echo {
 	weir_timer pause;
