@@ -520,6 +520,28 @@ static void a_freed_server_keeps_no_request_that_was_ended(void **state)
 	assert_null(bed.loop->tenants);
 }
 
+static void switch_now(weir_req *req, void *arg)
+{
+	static const weir_stream_ops ops;
+
+	(void)arg;
+	assert_int_equal(weir_reply_switch(req, "lines", &ops, NULL, NULL), 0);
+}
+
+/* The connection is somebody else's by then; whose it was is known all the same. */
+static void a_request_that_switches_is_told_with_its_peer(void **state)
+{
+	(void)state;
+	given(switch_now, NULL);
+	memio_client *c = bed_sent("GET /up HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
+	                           "Upgrade: lines\r\n\r\n");
+	bed_settle();
+	bed_assert_status(c, 101);
+	assert_int_equal(ntold, 1);
+	assert_told(0, "/up", 101, 0, false);
+	assert_memory_equal(told[0].line, "127.0.0.1 - - [", 15);
+}
+
 static void a_freed_loop_tells_nothing(void **state)
 {
 	(void)state;
@@ -808,6 +830,7 @@ int main(void)
 		T(the_last_reply_of_a_drained_server_is_told),
 		T(a_freed_server_tells_nothing),
 		T(a_freed_server_keeps_no_request_that_was_ended),
+		T(a_request_that_switches_is_told_with_its_peer),
 		T(a_freed_loop_tells_nothing),
 		T(the_server_may_be_freed_by_its_log),
 		T(no_allocation_for_a_note_on_a_warm_loop),
