@@ -1,8 +1,8 @@
 /* Which streams have been waited for too long. */
 #include "core/wheel.h"
 
-#include "core/loop.h"
 #include "core/compiler.h"
+#include "core/loop.h"
 #include "core/stream.h"
 
 #define SLOTS WEIR__WHEEL_SLOTS

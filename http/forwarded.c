@@ -17,18 +17,13 @@
 
 /* ---- text ---------------------------------------------------------------- */
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static weir_str trimmed(weir_str s)
 {
-	while (s.len && is_blank(s.data[0])) {
+	while (s.len && weir__is_blank((uint8_t)s.data[0])) {
 		s.data++;
 		s.len--;
 	}
-	while (s.len && is_blank(s.data[s.len - 1]))
+	while (s.len && weir__is_blank((uint8_t)s.data[s.len - 1]))
 		s.len--;
 	return s;
 }

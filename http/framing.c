@@ -8,8 +8,8 @@
  * the answer does not depend on the order of the lines.
  */
 #include "http/head.h"
-#include "http/parse.h"
 #include "http/octets.h"
+#include "http/parse.h"
 
 /* A registered name or IPv4 address, and perhaps a port: nearly all are. */
 static bool is_plain_host(const uint8_t *value, uint32_t len)
@@ -53,7 +53,7 @@ static void note_length(weir_parser *p, const uint8_t *value, uint32_t len)
 
 static uint32_t skip_blank(const uint8_t *value, uint32_t at, uint32_t len)
 {
-	while (at < len && (value[at] == ' ' || value[at] == '\t'))
+	while (at < len && weir__is_blank(value[at]))
 		at++;
 	return at;
 }

@@ -1,9 +1,11 @@
 /*
  * head.c: what does the head say?
  */
+#include "http/head.h"
+
 #include <string.h>
 
-#include "http/head.h"
+#include "http/octets.h"
 
 bool weir__same_anyhow(const uint8_t *octets, const char *text, size_t n)
 {
@@ -28,18 +30,13 @@ uint32_t weir__field_find(const void *data, const weir_field *fields, uint32_t n
 	return n;
 }
 
-static bool is_blank(uint8_t octet)
-{
-	return octet == ' ' || octet == '\t';
-}
-
 static weir_slice trimmed(const uint8_t *octets, weir_slice s)
 {
-	while (s.len > 0 && is_blank(octets[s.at])) {
+	while (s.len > 0 && weir__is_blank(octets[s.at])) {
 		s.at++;
 		s.len--;
 	}
-	while (s.len > 0 && is_blank(octets[s.at + s.len - 1]))
+	while (s.len > 0 && weir__is_blank(octets[s.at + s.len - 1]))
 		s.len--;
 	return s;
 }

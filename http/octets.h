@@ -7,6 +7,7 @@
 #ifndef WEIR_HTTP_OCTETS_H
 #define WEIR_HTTP_OCTETS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "http/word.h"
@@ -32,6 +33,12 @@ extern const uint8_t weir__low_half[16], weir__high_half[16];
 static inline int weir__octet_is(uint8_t octet, unsigned kinds)
 {
 	return (weir__octets[octet] & kinds) != 0;
+}
+
+/* RFC 9110 5.6.3: what may stand around a value and between its parts. */
+static inline bool weir__is_blank(uint8_t octet)
+{
+	return octet == ' ' || octet == '\t';
 }
 
 /* The first octet from `at` on, below `end`, that is not of these kinds. */

@@ -119,11 +119,6 @@ weir_event weir__status_line(weir_parser *p, const uint8_t *data, uint32_t end);
  */
 weir_event weir__field_lines(weir_parser *p, struct weir__window *w, uint32_t most);
 
-static inline bool weir__is_blank(uint8_t octet)
-{
-	return octet == ' ' || octet == '\t';
-}
-
 /* Length and first letter tell nearly all names from the six that weir__note_field hears. */
 static inline bool weir__may_frame(const uint8_t *name, uint32_t len)
 {

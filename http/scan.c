@@ -35,6 +35,9 @@ bool weir__scan(const uint8_t *octets, uint32_t len, weir__marks *marks)
 	return WEIR_SCAN.scan(octets, len, marks);
 }
 #else
+/* So few octets are not worth the other ways' preparations. */
+enum { FEW = 16 };
+
 static weir__scan_fn choose;
 
 /* Any number of threads may find out at once: all find the same. */
@@ -51,8 +54,7 @@ void weir__scan_use(const struct weir__scan_way *way)
 
 bool weir__scan(const uint8_t *octets, uint32_t len, weir__marks *marks)
 {
-	/* So few are not worth the others' preparations. */
-	if (len < WEIR__FEW)
+	if (len < FEW)
 		return weir__scan_swar.scan(octets, len, marks);
 	return atomic_load_explicit(&chosen, memory_order_relaxed)(octets, len, marks);
 }

@@ -21,7 +21,7 @@
 #include "core/compiler.h"
 #include "http/octets.h"
 
-enum { WEIR__BLOCK = 64, WEIR__FEW = 16 };
+enum { WEIR__BLOCK = 64 };
 
 enum weir__mark {
 	WEIR__NAME_ENDS, /* octets that no token has */
