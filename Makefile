@@ -23,6 +23,7 @@ CORE_SRCS = \
 	core/mem.c \
 	core/error.c \
 	core/addr.c \
+	core/trust.c \
 	core/peer.c \
 	core/chunk.c \
 	core/outq.c \
@@ -108,6 +109,7 @@ BENCHES = \
 # (BACKEND_TESTS also of the parts of the conformance suite.)
 UNIT_TESTS = \
 	tests/unit/addr_test.c \
+	tests/unit/trust_test.c \
 	tests/unit/peer_test.c \
 	tests/unit/chunk_test.c \
 	tests/unit/outq_test.c \

@@ -102,6 +102,17 @@ bool weir__ip6_parse(const char *text, size_t len, uint8_t ip[16])
 	return expand(ip, n, gap);
 }
 
+const uint8_t weir__ip4_mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+void weir__addr_unmap(struct weir__addr *addr)
+{
+	uint8_t *ip = addr->u.ip;
+	if (addr->kind != WEIR__ADDR_IP6 || memcmp(ip, weir__ip4_mapped, sizeof weir__ip4_mapped))
+		return;
+	addr->kind = WEIR__ADDR_IP4;
+	memmove(ip, ip + sizeof weir__ip4_mapped, 4);
+}
+
 /* "%5" behind an IPv6 address: the number of an interface. Cuts *len. */
 static bool take_scope(const char *text, size_t *len, uint32_t *scope)
 {

@@ -27,4 +27,9 @@ int weir__addr_format(const struct weir__addr *addr, char *text, size_t size);
 bool weir__ip4_parse(const char *text, size_t len, uint8_t ip[4]);
 bool weir__ip6_parse(const char *text, size_t len, uint8_t ip[16]);
 
+/* What an address of IPv6 that stands for one of IPv4 begins with (RFC 4291 2.5.5.2). */
+extern const uint8_t weir__ip4_mapped[12];
+/* An address that stands for one of IPv4 becomes that one, as it is with peers. */
+void weir__addr_unmap(struct weir__addr *addr);
+
 #endif

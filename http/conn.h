@@ -17,6 +17,7 @@
 #define WEIR_HTTP_CONN_H
 
 #include "core/stream.h"
+#include "core/trust.h"
 #include "http/emit.h"
 #include "http/forwarded.h"
 #include "http/index.h"

@@ -9,7 +9,6 @@
  */
 #include "http/forwarded.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "http/head.h"
@@ -94,26 +93,18 @@ bool weir__list_last(weir_str *list, weir_str *item)
 
 /* ---- addresses ----------------------------------------------------------- */
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
 static bool read_ip4(weir_str s, struct weir__addr *addr)
 {
 	addr->kind = WEIR__ADDR_IP4;
 	return weir__ip4_parse(s.data, s.len, addr->u.ip);
 }
 
-/* An address that stands for one of IPv4 is that one, as it is with peers. */
 static bool read_ip6(weir_str s, struct weir__addr *addr)
 {
-	uint8_t *ip = addr->u.ip;
-
 	addr->kind = WEIR__ADDR_IP6;
-	if (!weir__ip6_parse(s.data, s.len, ip))
+	if (!weir__ip6_parse(s.data, s.len, addr->u.ip))
 		return false;
-	if (memcmp(ip, mapped, sizeof mapped) != 0)
-		return true;
-	addr->kind = WEIR__ADDR_IP4;
-	memmove(ip, ip + sizeof mapped, 4);
+	weir__addr_unmap(addr);
 	return true;
 }
 
@@ -229,112 +220,4 @@ bool weir__forwarded_for(weir_str element, struct weir__addr *addr)
 bool weir__x_forwarded_for(weir_str element, struct weir__addr *addr)
 {
 	return read_node(element, addr) || read_ip6(element, addr);
-}
-
-/* ---- trust --------------------------------------------------------------- */
-
-static void set_ip(uint8_t ip[16], const struct weir__addr *addr)
-{
-	if (addr->kind == WEIR__ADDR_IP6) {
-		memcpy(ip, addr->u.ip, 16);
-		return;
-	}
-	memcpy(ip, mapped, sizeof mapped);
-	memcpy(ip + sizeof mapped, addr->u.ip, 4);
-}
-
-/* Bit number `bit` of an address, from its front. */
-static bool bit_of(const uint8_t ip[16], unsigned bit)
-{
-	return ip[bit / 8] >> (7 - bit % 8) & 1;
-}
-
-static bool read_net(weir_str s, struct weir__net *net)
-{
-	const char *slash = memchr(s.data, '/', s.len);
-	const weir_str host = {s.data, slash ? (size_t)(slash - s.data) : s.len};
-	struct weir__addr addr = {.kind = WEIR__ADDR_NONE};
-	const bool v4 = read_ip4(host, &addr);
-	int32_t bits = 128;
-
-	if (!v4) {
-		addr.kind = WEIR__ADDR_IP6;
-		if (!weir__ip6_parse(host.data, host.len, addr.u.ip))
-			return false;
-	}
-	if (slash)
-		bits = number(behind(s, host.len + 1), v4 ? 32 : 128);
-	if (bits < 0)
-		return false;
-	if (slash && v4)
-		bits += 96;
-	set_ip(net->ip, &addr);
-	net->bits = (uint8_t)bits;
-	for (unsigned bit = net->bits; bit < 128; bit++)
-		if (bit_of(net->ip, bit))
-			return false;
-	return true;
-}
-
-static uint32_t count_elements(const char *list)
-{
-	uint32_t n = 1;
-
-	for (; *list; list++)
-		n += *list == ',';
-	return n;
-}
-
-int weir__trust_read(struct weir__trust *trust, struct weir__mem *mem, const char *list)
-{
-	weir_str rest = {list, list ? strlen(list) : 0}, item;
-
-	*trust = (struct weir__trust){.n = 0};
-	if (!rest.len)
-		return 0;
-	trust->cap = count_elements(list);
-	trust->nets = weir__mem_new(mem, trust->cap * sizeof *trust->nets);
-	if (!trust->nets) {
-		trust->cap = 0;
-		return -ENOMEM;
-	}
-	while (weir__list_last(&rest, &item)) {
-		if (says(item, "unix"))
-			trust->local = true;
-		else if (!read_net(item, &trust->nets[trust->n++]))
-			return WEIR_EINVALID;
-	}
-	return 0;
-}
-
-void weir__trust_free(struct weir__trust *trust, struct weir__mem *mem)
-{
-	weir__mem_free(mem, trust->nets, trust->cap * sizeof *trust->nets);
-}
-
-static bool is_in(const struct weir__net *net, const uint8_t ip[16])
-{
-	const bool v4 = !memcmp(ip, mapped, sizeof mapped);
-	unsigned bit = 0;
-
-	if (v4 && net->bits < 8 * sizeof mapped)
-		return false;
-	while (bit < net->bits && bit_of(net->ip, bit) == bit_of(ip, bit))
-		bit++;
-	return bit == net->bits;
-}
-
-bool weir__trusts(const struct weir__trust *trust, const struct weir__addr *addr)
-{
-	uint8_t ip[16];
-
-	if (addr->kind == WEIR__ADDR_UNIX)
-		return trust->local;
-	if (addr->kind != WEIR__ADDR_IP4 && addr->kind != WEIR__ADDR_IP6)
-		return false;
-	set_ip(ip, addr);
-	for (uint32_t i = 0; i < trust->n; i++)
-		if (is_in(&trust->nets[i], ip))
-			return true;
-	return false;
 }
