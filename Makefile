@@ -34,6 +34,7 @@ CORE_SRCS = \
 	core/loop.c \
 	core/io.c \
 	core/listen.c \
+	core/proxy.c \
 	core/stream.c \
 	core/read.c \
 	core/write.c \
@@ -110,6 +111,7 @@ BENCHES = \
 UNIT_TESTS = \
 	tests/unit/addr_test.c \
 	tests/unit/trust_test.c \
+	tests/unit/proxy_test.c \
 	tests/unit/peer_test.c \
 	tests/unit/chunk_test.c \
 	tests/unit/outq_test.c \
