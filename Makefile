@@ -35,6 +35,7 @@ CORE_SRCS = \
 	core/io.c \
 	core/listen.c \
 	core/proxy.c \
+	core/guest.c \
 	core/stream.c \
 	core/read.c \
 	core/write.c \
@@ -169,6 +170,7 @@ SUPPORT_SRCS = \
 MEMIO_TESTS = \
 	tests/unit/wheel_test.c \
 	tests/memio/memio_test.c \
+	tests/memio/guest_test.c \
 	tests/memio/http_conn_test.c \
 	tests/memio/http_ask_test.c \
 	tests/memio/http_log_test.c \

@@ -21,6 +21,7 @@ struct weir_listener {
 	struct weir__owner *owner;
 	weir_listener *next, **link;
 	weir_timer retry;
+	struct weir__greeter *greeter; /* NULL: connections are the owner's at once */
 	struct weir__addr addr;
 	int64_t pid;     /* who made the socket, and removes its path */
 	int32_t waiting; /* was accepted when there was no memory for it; or -1 */
@@ -33,6 +34,16 @@ static void listener_ready(weir_loop *loop, struct weir__source *source, unsigne
 weir_listener *weir__listener_next(const weir_listener *listener)
 {
 	return listener->next;
+}
+
+struct weir__owner *weir__listener_owner(const weir_listener *listener)
+{
+	return listener->owner;
+}
+
+struct weir__greeter **weir__listener_greeter(weir_listener *listener)
+{
+	return &listener->greeter;
 }
 
 /* ---- waiting for room --------------------------------------------------- */
@@ -129,8 +140,10 @@ static bool out_of_room(int error)
 	       error == -ENOSPC;
 }
 
-static void greet(weir_listener *l, weir_stream *s)
+static void greet(weir_listener *l, weir_stream *s, const struct weir__addr *peer)
 {
+	if (l->greeter && l->greeter->greet(l->greeter, s, peer))
+		return;
 	s->ops = l->owner->ops;
 	s->arg = l->owner->arg;
 	if (s->ops->open)
@@ -163,7 +176,7 @@ static bool take_in(weir_listener *l, int fd, const struct weir__addr *peer)
 	loop->spare_stream = NULL;
 	loop->conns++;
 	weir__stream_set_peer(s, peer);
-	greet(l, s);
+	greet(l, s, peer);
 	return true;
 }
 
@@ -328,6 +341,8 @@ void weir__listeners_close(struct weir__owner *owner)
 void weir_listener_close(weir_listener *l)
 {
 	weir_loop *loop = l->owner->loop;
+	if (l->greeter)
+		l->greeter->leave(l->greeter);
 	resume(l);
 	weir__detach(loop, &l->source);
 	close_socket(l);

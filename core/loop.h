@@ -22,7 +22,7 @@
 #include "core/wheel.h"
 
 /* What kind of object a source heads. */
-enum weir__kind { WEIR__IO, WEIR__WAKE, WEIR__LISTENER, WEIR__STREAM, WEIR__KINDS };
+enum weir__kind { WEIR__IO, WEIR__WAKE, WEIR__LISTENER, WEIR__STREAM, WEIR__GUEST, WEIR__KINDS };
 
 /* The first member of everything that watches a descriptor. */
 struct weir__source {

@@ -84,6 +84,16 @@ static uint32_t new_entry(struct weir__peers *peers, const struct weir__peer *ke
 	return n;
 }
 
+static uint32_t take(struct weir__peers *peers, const struct weir__peer *key)
+{
+	uint32_t n = find(peers, key);
+	if (!n)
+		n = new_entry(peers, key);
+	if (n)
+		peers->entries[n].refs++;
+	return n;
+}
+
 uint32_t weir__peer_take(struct weir__peers *peers, const struct weir__addr *addr)
 {
 	struct weir__peer key = {.kind = addr->kind, .scope = addr->scope};
@@ -93,12 +103,12 @@ uint32_t weir__peer_take(struct weir__peers *peers, const struct weir__addr *add
 		memcpy(key.ip, addr->u.ip, 16);
 	else
 		return 0;
-	uint32_t n = find(peers, &key);
-	if (!n)
-		n = new_entry(peers, &key);
-	if (n)
-		peers->entries[n].refs++;
-	return n;
+	return take(peers, &key);
+}
+
+uint32_t weir__peer_take_unix(struct weir__peers *peers)
+{
+	return take(peers, &(struct weir__peer){.kind = WEIR__ADDR_UNIX});
 }
 
 void weir__peer_give(struct weir__peers *peers, uint32_t peer)

@@ -29,6 +29,8 @@ void weir__peers_init(struct weir__peers *peers, struct weir__mem *mem);
 void weir__peers_free(struct weir__peers *peers);
 /* The number of the address, counted once more; 0 for unix or when memory is out. */
 uint32_t weir__peer_take(struct weir__peers *peers, const struct weir__addr *addr);
+/* The same for one of a unix socket that somebody else has told of; it has no name. */
+uint32_t weir__peer_take_unix(struct weir__peers *peers);
 void weir__peer_give(struct weir__peers *peers, uint32_t peer);
 /* How often it is counted. */
 static inline uint32_t weir__peer_count(const struct weir__peers *peers, uint32_t peer)

@@ -141,6 +141,19 @@ bool weir__output_tell(weir_stream *stream, int status);
 /* open.c: the outcome of a connect is known. */
 void weir__stream_connected(weir_stream *stream);
 
+/* Who receives what a listener accepts before its owner hears of it (guest.c). */
+struct weir__greeter {
+	/* False: it is the owner's at once. */
+	bool (*greet)(struct weir__greeter *greeter, weir_stream *stream,
+	              const struct weir__addr *peer);
+	/* The listener is being closed: frees it, and closes what is with it still. */
+	void (*leave)(struct weir__greeter *greeter);
+};
+
+/* listen.c: whose streams it accepts; where its greeter stands, NULL being none. */
+struct weir__owner *weir__listener_owner(const weir_listener *listener);
+struct weir__greeter **weir__listener_greeter(weir_listener *listener);
+
 static inline bool weir__is(const weir_stream *stream, unsigned bits)
 {
 	return (stream->source.bits & bits) != 0;

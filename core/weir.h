@@ -383,6 +383,30 @@ void weir_listener_close(weir_listener *listener);
 int weir_listener_address(const weir_listener *listener, char *text, size_t size);
 
 /*
+ * Has connections from trusted peers begin with a PROXY header, of version 1 or 2 of
+ * HAProxy's specification: so a proxy or load balancer tells of whom they are. trusted
+ * is a comma list of addresses and networks, as "127.0.0.0/8, ::1", and `unix` for all
+ * who come by a unix socket; a network may have no bits behind its prefix. It is copied.
+ * From now on; again: another list. NULL: nobody has to.
+ *
+ * The header is read before anything else, also before the transport, whose open must
+ * not read therefore. open is called when it is complete: the peer is the one that it
+ * names, for weir_peer and all that goes by it. A client that the proxy has on a unix
+ * socket is "unix:", whatever its path; UNKNOWN, LOCAL and an unspecified family leave
+ * the peer as it is. What is said in TLVs is passed over.
+ *
+ * A header that is malformed, longer than 4096 octets, of another protocol than TCP and
+ * unix streams, or not complete in 10 s (or the listener's idle limit, if that is
+ * shorter) has the connection closed, and nothing is called. The same happens to those
+ * that are not complete when the listener is closed. Peers that are not trusted are
+ * served as who they are, and their octets as they come. Connections count against
+ * max_conns from accept on.
+ *
+ * Returns 0, or with nothing changed WEIR_EINVALID for a malformed list or -ENOMEM.
+ */
+int weir_listener_proxy(weir_listener *listener, const char *trusted);
+
+/*
  * Connects to a numeric address with a port, or to a unix one; nothing is looked up.
  * opts and ops as above. Returns 0 with *stream set, or < 0 with *stream NULL and
  * nothing to wait for: WEIR_EADDRESS, -EMFILE, -ENOMEM … That the peer refuses is
