@@ -184,6 +184,7 @@ MEMIO_TESTS = \
 	tests/memio/http_rfc_test.c \
 	tests/memio/http_node_test.c \
 	tests/memio/http_drain_test.c \
+	tests/memio/http_adopt_test.c \
 	tests/memio/http_limit_test.c \
 	tests/memio/http_persist_test.c \
 

@@ -78,6 +78,8 @@ struct weir__owner {
 	void (*emptied)(weir_stream *stream);
 	/* The same: it is closed, whoever did that, and may be inside a call of the user's. */
 	void (*closed)(weir_stream *stream);
+	/* The same: it has come by weir__take, and open will be called. Inside that call. */
+	void (*taken)(weir_stream *stream);
 	const weir_transport *transport;
 	void *transport_arg;
 	uint32_t refs; /* the listener and each stream */

@@ -1,6 +1,6 @@
 /*
  * Streams that the program opens itself: by connecting, or of a descriptor that
- * it has.
+ * it has; that may be one which somebody else has accepted.
  *
  * When connecting, a refusal is told by `gone` from the loop on every system, also
  * where the kernel knows it at once; only a bad address and the want of a
@@ -139,4 +139,59 @@ int weir_adopt(weir_loop *loop, weir_stream **out, int fd, const weir_stream_opt
 	if (result == 0)
 		weir_stream_on(*out, ops, arg);
 	return result;
+}
+
+/* ---- what somebody else has accepted ------------------------------------ */
+
+static bool is_full(const struct weir__owner *owner)
+{
+	return owner->conns >= owner->max_conns || owner->loop->conns >= owner->loop->max_conns;
+}
+
+/* At a limit of its own, only its own connections can make room. */
+static bool make_room(const struct weir__owner *owner)
+{
+	bool own = owner->conns >= owner->max_conns;
+	return !is_full(owner) || weir__evict(owner->loop, own ? owner : NULL);
+}
+
+static bool is_watched(const weir_loop *loop, int fd)
+{
+	return fd < loop->nslots && loop->slots[fd].source;
+}
+
+/* It tells of itself as one that was accepted does, but not inside a call of the program's. */
+static void introduce(weir_stream *s, struct weir__owner *owner, const struct weir__addr *peer)
+{
+	owner->loop->conns += owner->accepts;
+	(void)weir__sys_nodelay(s->source.fd, true); /* unix sockets refuse it */
+	weir__stream_set_peer(s, peer);
+	weir_stream_on(s, owner->ops, owner->arg);
+	weir__errand(owner->loop, &s->source);
+	if (owner->taken)
+		owner->taken(s);
+}
+
+int weir__take(struct weir__owner *owner, int fd)
+{
+	struct weir__mem *mem = &owner->loop->mem;
+	struct weir__addr peer;
+	int result = weir__sys_remote(fd, &peer);
+	if (result < 0)
+		return result;
+	/* Before one that is idle has to go. */
+	if (is_watched(owner->loop, fd))
+		return -EBUSY;
+	if (!make_room(owner))
+		return -EMFILE;
+	weir_stream *s = weir__mem_new(mem, sizeof *s);
+	result = s ? weir__sys_adopt(fd) : -ENOMEM;
+	if (result == 0)
+		result = weir__stream_init(s, owner, fd, WEIR__OPENING, true);
+	if (result < 0) {
+		weir__mem_free(mem, s, sizeof *s);
+		return result;
+	}
+	introduce(s, owner, &peer);
+	return 0;
 }

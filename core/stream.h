@@ -108,6 +108,13 @@ size_t weir__stream_unread(const weir_stream *stream);
  */
 int weir__stream_init(weir_stream *block, struct weir__owner *owner, int fd, unsigned bits,
                       bool shared);
+/*
+ * Makes a connected stream socket, of which others may have copies, a stream of an owner
+ * that accepts, as if it had been accepted; open is called from the loop. Beyond
+ * max_conns one that is idle makes room. 0, or with the descriptor still the caller's
+ * -EBADF, -ENOTSOCK, -ENOTCONN, -EBUSY, -ENOMEM, or -EMFILE also when there is no room.
+ */
+int weir__take(struct weir__owner *owner, int fd);
 /* Ends it by itself: references, then gone(why), then it is freed. From the loop only. */
 void weir__stream_end(weir_stream *stream, int why);
 /* Brings what the source wants in line with the bits. */

@@ -57,22 +57,28 @@ static void refuse(weir_stream *stream, const struct weir__addr *peer)
 	weir__conn_rest(stream);
 }
 
-bool weir__conn_admit(weir_stream *stream)
+void weir__conn_begin(weir_stream *stream)
+{
+	weir_server *server = weir__conn_server(stream);
+
+	stream->arg = NULL;
+	server->conns++;
+	weir__stream_limit(stream, server->opts.head_ms);
+}
+
+void weir__conn_admit(weir_stream *stream)
 {
 	weir_server *server = weir__conn_server(stream);
 	const int32_t most = server->opts.max_per_peer;
 	struct weir__addr peer;
 
-	server->conns++;
 	if (most == WEIR_OFF || !stream->peer)
-		return true;
+		return;
 	weir__peer_get(&server->loop->peers, stream->peer, &peer);
 	widen(&peer);
 	/* Without memory to count it, it is served uncounted: it has done nothing wrong. */
-	if (take_place(&server->served, &peer, most, &stream->place))
-		return true;
-	refuse(stream, &peer);
-	return false;
+	if (!take_place(&server->served, &peer, most, &stream->place))
+		refuse(stream, &peer);
 }
 
 /* ---- leaving ------------------------------------------------------------ */

@@ -155,13 +155,12 @@ void weir__conn_move_on(weir_stream *stream)
 
 /* ---- what the stream tells ---------------------------------------------- */
 
+/* The arg is the server's, unless the connection was taken over: then it has begun already. */
 static void conn_open(weir_stream *stream, void *arg)
 {
-	const weir_server *server = arg;
-
-	stream->arg = NULL;
-	if (weir__conn_admit(stream))
-		weir__stream_limit(stream, server->opts.head_ms);
+	if (arg)
+		weir__conn_begin(stream);
+	weir__conn_admit(stream);
 }
 
 static size_t conn_data(weir_stream *stream, const char *data, size_t len, void *arg)

@@ -238,8 +238,10 @@ void weir__req_settle(weir_task *task, void *arg);
 
 /* ---- admit.c: who is let in ---- */
 
-/* A connection was accepted. False: its peer has too many; it is being refused, or closed. */
-bool weir__conn_admit(weir_stream *stream);
+/* It is HTTP's from here on: it is waited for its first request. */
+void weir__conn_begin(weir_stream *stream);
+/* Where its peer has too many it is refused, or closed. From the loop only. */
+void weir__conn_admit(weir_stream *stream);
 /* A connection is HTTP's no more. Called when it is closed; by whom it is given away. */
 void weir__conn_left(weir_stream *stream);
 /* owner->closed */

@@ -81,6 +81,7 @@ static struct weir__owner *new_owner(weir_server *server)
 		weir__owner_accepts(server->loop, &opts, &weir__http_ops, server);
 
 	if (owner) {
+		owner->taken = weir__conn_begin;
 		owner->emptied = weir__conn_rest;
 		owner->closed = weir__conn_closed;
 	}
@@ -92,6 +93,15 @@ int weir_server_listen(weir_server *server, weir_listener **out, const char *add
 	if (out)
 		*out = NULL;
 	return server->draining ? WEIR_ESTATE : weir__listen(server->owner, out, address, NULL);
+}
+
+int weir_server_adopt(weir_server *server, int fd)
+{
+	const int result = weir__thread_check(server->loop);
+
+	if (result < 0)
+		return result;
+	return server->draining ? WEIR_ESTATE : weir__take(server->owner, fd);
 }
 
 /* ---- freeing ------------------------------------------------------------ */

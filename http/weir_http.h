@@ -283,11 +283,12 @@ typedef struct weir_server_opts {
 	/*
 	 * Connections of one peer: of an IPv4 address (also of one mapped into IPv6), or
 	 * of a /64 of IPv6; unix sockets are not counted, those given away by
-	 * weir_reply_switch are. The peer is who connects, whatever `trusted` says: behind a
-	 * proxy that is the proxy. One more is answered with 503 as soon as it is accepted,
-	 * and closed when the reply has arrived; when as many are being refused like this,
-	 * further ones are closed without a reply. They count in max_conns meanwhile. Where
-	 * memory is out connections are served uncounted. 0 or WEIR_OFF: no limit.
+	 * weir_reply_switch are. The peer is who connects, whatever `trusted` says, or whom
+	 * weir_listener_proxy has learned: behind other proxies that is the proxy. One more is
+	 * answered with 503 as soon as it is accepted, and closed when the reply has arrived;
+	 * when as many are being refused like this, further ones are closed without a reply.
+	 * They count in max_conns meanwhile. Where memory is out connections are served
+	 * uncounted. 0 or WEIR_OFF: no limit.
 	 */
 	int32_t max_per_peer;
 
@@ -353,9 +354,21 @@ int weir_http_listen(weir_loop *loop, const char *address, weir_handler *handler
  */
 int weir_server_new(weir_server **server, weir_loop *loop, const weir_server_opts *opts);
 
-/* Listens on one more address; listener may be NULL. As weir_listen; WEIR_ESTATE
-   after weir_server_drain. */
+/* Listens on one more address; listener may be NULL (it is what weir_listener_proxy asks
+   for). As weir_listen; WEIR_ESTATE after weir_server_drain. */
 int weir_server_listen(weir_server *server, weir_listener **listener, const char *address);
+
+/*
+ * Serves one more connection: a connected stream socket that you have, as inetd's
+ * `nowait` gives one at descriptor 0, or one that another process has accepted. It is
+ * made non-blocking and close-on-exec, and closed by the server; all limits hold as for
+ * those that it accepts. Beyond max_conns the connection that is idle longest is closed.
+ *
+ * Returns 0, or with the descriptor still yours -EBADF, -ENOTSOCK, -ENOTCONN (the peer
+ * may have left), -EBUSY (it is watched already), -ENOMEM, -EMFILE (there is no room, or
+ * select cannot watch so high a number), or WEIR_ESTATE after weir_server_drain.
+ */
+int weir_server_adopt(weir_server *server, int fd);
 
 /*
  * Stops listening, and has each connection end with one more reply, which says

@@ -5,9 +5,13 @@
  */
 #include "tests/support/net.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "http/weir_http.h"
 
@@ -26,6 +30,15 @@ static void say_hello(weir_req *req, void *arg)
 	(void)arg;
 	app.requests++;
 	assert_true(weir_reply(req, 200, "text/plain", "Hello World\n", 12) >= 0);
+}
+
+static void say_peer(weir_req *req, void *arg)
+{
+	char text[64];
+	const int len = weir_req_peer(req, text, sizeof(text));
+
+	(void)arg;
+	assert_true(weir_reply(req, 200, NULL, text, (size_t)len) >= 0);
 }
 
 static void on_eof(weir_req *req, void *arg)
@@ -359,6 +372,59 @@ static void a_listener_that_was_closed_is_not_closed_again(void **state)
 	assert_int_equal(weir_loop_run(net->loop), 0);
 }
 
+/* A connection of which the program has the descriptor, as from inetd. */
+static void one_that_was_accepted_elsewhere_is_served(void **state)
+{
+	struct net *net = *state;
+	char address[64];
+	int fd[2];
+
+	serve(net, say_hello, address);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	assert_int_equal(weir_server_adopt(server, fd[0]), 0);
+	assert_true(fcntl(fd[0], F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(fd[0], F_GETFL) & O_NONBLOCK);
+	assert_int_equal(weir_server_adopt(server, fd[0]), -EBUSY);
+	struct side *c = net_adopt(net, fd[1], NULL);
+	for (int i = 0; i < 2; i++) {
+		side_write(c, HELLO);
+		wait_for(c, "Hello World\n", i + 1);
+	}
+}
+
+static void what_is_no_connection_stays_the_callers(void **state)
+{
+	struct net *net = *state;
+	char address[64];
+	int fd[2];
+
+	serve(net, say_hello, address);
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(weir_server_adopt(server, fd[0]), -ENOTSOCK);
+	assert_int_equal(close(fd[0]), 0);
+	assert_int_equal(weir_server_adopt(server, fd[0]), -EBADF);
+	assert_int_equal(close(fd[1]), 0);
+	const int unconnected = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(weir_server_adopt(server, unconnected), -ENOTCONN);
+	assert_int_equal(close(unconnected), 0);
+}
+
+/* The proxy says whom it speaks for, and then what that one said. */
+static void a_proxy_may_say_who_the_client_is(void **state)
+{
+	struct net *net = *state;
+	weir_listener *listener;
+	char address[64];
+
+	serve(net, say_peer, address);
+	assert_int_equal(weir_server_listen(server, &listener, "127.0.0.1:0"), 0);
+	assert_int_equal(weir_listener_proxy(listener, "127.0.0.0/8"), 0);
+	assert_true(weir_listener_address(listener, address, sizeof(address)) > 0);
+	struct side *c = net_connect(net, address, NULL);
+	side_write(c, "PROXY TCP4 192.0.2.1 10.0.0.1 4711 80\r\n" HELLO HELLO);
+	wait_for(c, "192.0.2.1:4711", 2);
+}
+
 static void many_clients_at_once(void **state)
 {
 	enum { CLIENTS = 200, EACH = 10 };
@@ -391,6 +457,9 @@ int main(void)
 		NET_TEST(a_server_listens_on_any_number_of_addresses),
 		NET_TEST(a_drained_loop_ends),
 		NET_TEST(a_listener_that_was_closed_is_not_closed_again),
+		NET_TEST(one_that_was_accepted_elsewhere_is_served),
+		NET_TEST(what_is_no_connection_stays_the_callers),
+		NET_TEST(a_proxy_may_say_who_the_client_is),
 		NET_TEST(many_clients_at_once),
 	};
 
