@@ -79,6 +79,7 @@ HTTP_SRCS = \
 	http/added.c \
 	http/reply.c \
 	http/switch.c \
+	http/health.c \
 	http/access.c \
 	http/logline.c \
 	http/options.c \
@@ -185,6 +186,7 @@ MEMIO_TESTS = \
 	tests/memio/http_node_test.c \
 	tests/memio/http_drain_test.c \
 	tests/memio/http_adopt_test.c \
+	tests/memio/http_health_test.c \
 	tests/memio/http_limit_test.c \
 	tests/memio/http_persist_test.c \
 

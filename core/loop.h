@@ -108,6 +108,9 @@ struct weir_loop {
 	int64_t wall;  /* 0: not asked yet in this turn */
 	int64_t holds; /* what keeps the loop running */
 	bool stopping, busy, retry, draining, turning;
+	/* Others go on serving in this loop's place: a drain is nothing that health checks
+	   should see. */
+	bool relieved;
 
 	struct weir__event stale;      /* the first stale one of the last wait; fd -1: none */
 	struct weir__event next_stale; /* ... and of this one */

@@ -11,7 +11,7 @@
  * admit.c counts their connections. conn.c is the machine of a connection, with
  * step.c, callback.c, exchange.c, intake.c, limit.c and part.c at its side; request.c answers the
  * application's questions, reply.c and added.c write, switch.c gives connections
- * away, access.c tells the log.
+ * away, health.c says whether all is well, access.c tells the log.
  */
 #ifndef WEIR_HTTP_CONN_H
 #define WEIR_HTTP_CONN_H
@@ -96,6 +96,7 @@ struct weir_server {
 	uint32_t conns;                     /* that are HTTP's */
 	weir_task last_left;                /* opts.drained is owed */
 	bool draining, freed;
+	bool unwell;    /* weir_server_health has said so */
 	char allow[72]; /* the methods, as a list */
 };
 
@@ -321,11 +322,18 @@ void weir__conn_part(weir_stream *stream);
 
 /* 100 Continue, if the client waits for it and it can still be sent. */
 void weir__reply_continue(struct weir_req *req);
-/* A reply of the server's own: the text as its body. `allow` adds that field. 0 or < 0. */
-int weir__reply_own(struct weir_req *req, int status, const char *text, bool allow);
+/* A reply of the server's own: the text as its body, and one field, unless NULL. 0 or < 0. */
+int weir__reply_own(struct weir_req *req, int status, const char *text, const char *field,
+                    const char *value);
 /* The head of a reply that ends HTTP on the connection: 101, or 200 when protocol is NULL.
    0, or < 0 with nothing sent of it. */
 int weir__reply_switching(struct weir_req *req, const char *protocol);
+
+/* ---- health.c ---- */
+
+/* Whether the request asks for opts.health / answers it: 0 or < 0. */
+bool weir__health_asked(const struct weir_req *req);
+int weir__health_answer(struct weir_req *req);
 
 /* ---- added.c: fields, or trailers, of the reply to come ---- */
 

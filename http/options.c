@@ -77,6 +77,8 @@ bool weir__options_settle(weir_server_opts *o)
 		o->methods = DEFAULT_METHODS;
 	if (!o->max_body)
 		o->max_body = INT64_C(1) << 30;
+	if (o->health && *o->health != '/')
+		return false;
 	return o->request && o->max_body >= WEIR_OFF && !(o->methods & ~(uint32_t)ALL_METHODS) &&
 	       o->low <= o->high && o->high <= o->max_queue;
 }

@@ -140,7 +140,7 @@ void weir__req_refuse(struct weir_req *req, int status, const char *text, int wh
 
 	if (req->writing == WEIR__WRITE_NONE) {
 		req->flags |= WEIR__CLOSING;
-		if (weir__reply_own(req, status, text, false) < 0) {
+		if (weir__reply_own(req, status, text, NULL, NULL) < 0) {
 			weir__conn_cut(stream, why);
 			return;
 		}

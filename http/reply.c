@@ -191,7 +191,8 @@ void weir__reply_continue(struct weir_req *req)
 	say_continue(req);
 }
 
-int weir__reply_own(struct weir_req *req, int status, const char *text, bool allow)
+int weir__reply_own(struct weir_req *req, int status, const char *text, const char *field,
+                    const char *value)
 {
 	struct weir__reply_head head = {.status = status, .type = "text/plain", .type_len = 10};
 	const char *words = text ? text : weir_status_reason(status);
@@ -209,7 +210,7 @@ int weir__reply_own(struct weir_req *req, int status, const char *text, bool all
 		content = (weir_str){body, len};
 	set_persist(req, &head, is_last(req, true));
 	req->added_len = 0;
-	if (allow && weir__add_field(req, "Allow", req->server->allow) < 0)
+	if (field && weir__add_field(req, field, value) < 0)
 		return -ENOMEM;
 	result = put_head(req, &head, content, weir__req_is(req, WEIR__BEHIND));
 	if (result < 0)
@@ -394,7 +395,7 @@ static int finish(struct weir_req *req)
 	switch (req->writing) {
 	case WEIR__WRITE_NONE:
 		req->flags |= WEIR__CLOSING;
-		return weir__reply_own(req, 500, NULL, false);
+		return weir__reply_own(req, 500, NULL, NULL, NULL);
 	case WEIR__WRITE_CHUNKED:
 		return put_last_chunk(req) < 0 ? -ENOMEM : 0;
 	case WEIR__WRITE_LENGTH:

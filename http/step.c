@@ -11,15 +11,26 @@
 
 /* ---- the head ----------------------------------------------------------- */
 
-/* The methods that the application does not want are answered here. */
-static bool answer_method(struct weir_req *req)
+/* A method that the application does not want. */
+static int answer_method(struct weir_req *req)
 {
-	const unsigned method = req->parser.method;
+	if (req->parser.method == WEIR_METHOD_OTHER)
+		return weir__reply_own(req, 501, NULL, NULL, NULL);
+	return weir__reply_own(req, 405, NULL, "Allow", req->server->allow);
+}
 
-	if (req->server->opts.methods & WEIR_METHOD_BIT(method))
+/* What is not the application's is answered here. */
+static bool answer(struct weir_req *req)
+{
+	int result;
+
+	if (weir__health_asked(req))
+		result = weir__health_answer(req);
+	else if (!(req->server->opts.methods & WEIR_METHOD_BIT(req->parser.method)))
+		result = answer_method(req);
+	else
 		return false;
-	if (weir__reply_own(req, method == WEIR_METHOD_OTHER ? 501 : 405, NULL,
-	                    method != WEIR_METHOD_OTHER) < 0)
+	if (result < 0)
 		weir__stream_doom(req->stream, -ENOMEM);
 	return true;
 }
@@ -34,7 +45,7 @@ static bool hand_over(struct weir_req *req)
 		stream->count++;
 	if (req->parser.flags & WEIR_EXPECT_CONTINUE)
 		req->flags |= WEIR__AWAITED;
-	if (answer_method(req)) {
+	if (answer(req)) {
 		weir__req_conclude(req);
 		return !weir__conn_over(stream);
 	}

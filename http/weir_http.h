@@ -336,6 +336,15 @@ typedef struct weir_server_opts {
 	 * weir_server_free there are no more calls. NULL: no log, and no cost.
 	 */
 	void (*log)(weir_req *req, const weir_access *access, void *arg);
+	/*
+	 * A path that the server answers by itself, so that load balancers can ask whether it
+	 * is well: GET and HEAD of exactly this one, whatever query follows and whatever
+	 * `methods` says, get 200 "ok", or 503 "draining" after weir_server_drain or
+	 * weir_server_health(server, false), both with `Cache-Control: no-store`. Other methods
+	 * are the handler's. Compared as it is sent, not decoded; it begins with '/', and must
+	 * outlive the server. NULL: there is none.
+	 */
+	const char *health;
 } weir_server_opts;
 
 /*
@@ -350,7 +359,8 @@ int weir_http_listen(weir_loop *loop, const char *address, weir_handler *handler
  * drained and freed with its loop unless you do so before. Returns 0, -ENOMEM, or
  * WEIR_EINVALID with *server NULL: no handler, a method that is none, a limit that is
  * negative where WEIR_OFF is not said, or too large,
- * marks that are not low <= high <= max_queue, or a malformed `trusted`.
+ * marks that are not low <= high <= max_queue, a malformed `trusted`, or a `health` that
+ * does not begin with '/'.
  */
 int weir_server_new(weir_server **server, weir_loop *loop, const weir_server_opts *opts);
 
@@ -382,6 +392,13 @@ int weir_server_adopt(weir_server *server, int fd);
  * Again: the earlier deadline holds.
  */
 void weir_server_drain(weir_server *server, int64_t grace_ms);
+
+/*
+ * Says whether the server is well, as it is at first: what opts.health is answered with
+ * from the next question on. Nothing else changes. Whoever says no some time before
+ * weir_server_drain has load balancers look away before its listeners are closed.
+ */
+void weir_server_health(weir_server *server, bool well);
 
 /*
  * Closes all its connections and listeners and frees it. Requests in your hands
