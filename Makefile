@@ -18,6 +18,8 @@ BACKEND_SRCS = \
 	backend/sys_clock.c \
 	backend/sys_thread.c \
 	backend/sys_inherit.c \
+	backend/sys_process.c \
+	backend/sys_pass.c \
 
 CORE_SRCS = \
 	core/mem.c \
@@ -130,6 +132,7 @@ UNIT_TESTS = \
 
 BACKEND_TESTS = \
 	tests/backend/sys_test.c \
+	tests/backend/process_test.c \
 	tests/backend/conformance_test.c \
 
 CONFORMANCE_SRCS = \
@@ -195,6 +198,7 @@ MEMIO_SRCS = \
 	tests/memio/ends.c \
 	tests/memio/listeners.c \
 	tests/memio/sys.c \
+	tests/memio/alone.c \
 	tests/memio/sockets.c \
 	tests/memio/poller.c \
 	tests/memio/clients.c \

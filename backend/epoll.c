@@ -113,6 +113,11 @@ int weir__poller_set(weir__poller *p, int fd, uint32_t tag, unsigned old, unsign
 		ev.events |= EPOLLIN;
 	if (now & WEIR__OUT)
 		ev.events |= EPOLLOUT;
+#if HAVE_EPOLLEXCLUSIVE
+	/* The kernel takes it with an addition only; interest in input alone never changes. */
+	if (now & WEIR__AMONG && op == EPOLL_CTL_ADD)
+		ev.events |= EPOLLEXCLUSIVE;
+#endif
 	/* A change replaces what the entry carries: the tag must go along each time. */
 	ev.data.u64 = (uint64_t)tag << 32 | (uint32_t)fd;
 
@@ -125,6 +130,9 @@ int weir__poller_set(weir__poller *p, int fd, uint32_t tag, unsigned old, unsign
 		r = epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &ev);
 	else if (r != 0 && op == EPOLL_CTL_MOD && errno == ENOENT)
 		r = epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &ev);
+	/* An old kernel does not know the flag. */
+	if (r != 0 && errno == EINVAL && now & WEIR__AMONG)
+		return weir__poller_set(p, fd, tag, old, now & ~(unsigned)WEIR__AMONG);
 	if (r == 0 || now == 0)
 		return 0;
 	return errno == EPERM ? 1 : -errno;

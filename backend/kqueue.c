@@ -124,6 +124,7 @@ int weir__poller_limit(const weir__poller *p)
 
 int weir__poller_set(weir__poller *p, int fd, uint32_t tag, unsigned old, unsigned now)
 {
+	now &= WEIR__IN | WEIR__OUT; /* all who wait are woken here */
 	if (old == 0) {
 		int r = weir__fdtab_admit(&p->tab, p->mem, fd, tag);
 		if (r != 0)

@@ -28,11 +28,13 @@
 #include "backend/mem.h"
 
 enum {
-	WEIR__IN = 1,  /* a read would not block (data, end or error) */
-	WEIR__OUT = 2, /* a write would not block (room, or error) */
-	WEIR__ERR = 4  /* only in results: hang-up or error; the core takes it as
+	WEIR__IN = 1,   /* a read would not block (data, end or error) */
+	WEIR__OUT = 2,  /* a write would not block (room, or error) */
+	WEIR__ERR = 4,  /* only in results: hang-up or error; the core takes it as
 			  readiness of whatever is wanted, the truth comes from the
 			  read or write that follows */
+	WEIR__AMONG = 8 /* only in set, beside IN alone: other processes wait for the same;
+			  where the kernel can, it wakes one of them and not all */
 };
 
 struct weir__event {
@@ -62,8 +64,8 @@ void weir__poller_close(weir__poller *p);
 int weir__poller_limit(const weir__poller *p);
 
 /*
- * Changes the interest in fd from `old` to `now` (masks of IN and OUT; they
- * differ; 0 means not registered). The caller remembers `old`. The tag takes
+ * Changes the interest in fd from `old` to `now` (masks of IN and OUT, now perhaps
+ * with AMONG; they differ; 0 means not registered). The caller remembers `old`. The tag takes
  * effect when old is 0; otherwise it is the tag given then.
  *
  * Returns 0; 1 when the kernel cannot poll this kind of descriptor (regular

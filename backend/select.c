@@ -148,6 +148,7 @@ static void want(weir__poller *p, int fd, unsigned now)
 
 int weir__poller_set(weir__poller *p, int fd, uint32_t tag, unsigned old, unsigned now)
 {
+	now &= WEIR__IN | WEIR__OUT; /* all who wait are woken here */
 	if (old == 0) {
 		int r = fd < weir__poller_limit(p) ? 0 : -EMFILE;
 		if (r == 0)

@@ -54,6 +54,9 @@ int64_t weir__sys_writev(int fd, const struct weir__vec *vec, int n);
 void weir__sys_close(int fd);
 /* Makes a descriptor that was made elsewhere non-blocking and close-on-exec. */
 int weir__sys_adopt(int fd);
+/* Makes one that another program shall have wait in its calls again. */
+int weir__sys_disown(int fd);
+bool weir__sys_is_open(int fd);
 /* A pipe: fd[0] is read, fd[1] written. */
 int weir__sys_pipe(int fd[2]);
 /* How many descriptors this process may have open at once. */
@@ -89,6 +92,87 @@ unsigned weir__sys_signal_take(int signo);
 /* The system's numbers for the signals that core/main.c treats as "drain". */
 int weir__sys_signal_interrupt(void);
 int weir__sys_signal_terminate(void);
+
+/* The system's numbers for those that processes of one program are told things with. */
+int weir__sys_signal_hangup(void);
+int weir__sys_signal_quit(void);
+int weir__sys_signal_kill(void);
+int weir__sys_signal_child(void);
+/* In a forked child: what was caught there is the parent's. Dispositions are as they
+   were before / before an exec: all are the system's own, also those that were ignored. */
+void weir__sys_signals_forget(void);
+void weir__sys_signals_default(void);
+
+/* ---- processes (sys_process.c) ---- */
+
+/* In place of a number in weir__spawn.fds. */
+enum { WEIR__FD_NULL = -1, WEIR__FD_NONE = -2 };
+
+struct weir__spawn {
+	const char *file;  /* a path; without a slash, it is looked for in the PATH of env */
+	char *const *argv; /* both end with NULL */
+	char *const *env;  /* NULL: this process's */
+	const char *cwd;   /* NULL: this process's */
+	int *fds;          /* of this process, for the child's 0 to nfds - 1; one that stands at
+			      its own place and is not open is as WEIR__FD_NULL. The child has
+			      no others. May be changed by the call. */
+	int nfds;
+	int64_t uid, gid; /* -1: as they are; else supplementary groups are dropped, too */
+	bool session;     /* a session and process group of its own */
+	char **pid_texts; /* where the child writes its number: 20 octets in env each */
+	int npid_texts;
+};
+
+/*
+ * Starts a program without waiting for its exec; the child's pid, or -errno. From
+ * *report weir__sys_report reads what became of it: 1, not known yet; 0, it runs;
+ * or the -errno for which it could not.
+ */
+int64_t weir__sys_spawn(const struct weir__spawn *how, int *report);
+int weir__sys_report(int fd);
+/* As fork: 0 in the child, which has no caught signals of the parent's. Or -errno. */
+int64_t weir__sys_fork(void);
+/* Ends this process without a word to the C library, whose buffers are the parent's. */
+void weir__sys_exit(int code);
+/* A descriptor that is readable once the child has ended, or -errno: -ENOSYS where there
+   are none. */
+int weir__sys_pidfd(int64_t pid);
+/* Whether this kernel has them. */
+bool weir__sys_pidfds(void);
+/*
+ * 1 when the child has ended, 0 when not, -ECHILD when somebody else has heard of it.
+ * *code is its status, -1 when a signal ended it; *signo that signal, else 0. Told once.
+ */
+int weir__sys_reap(int64_t pid, int *code, int *signo);
+int weir__sys_kill(int64_t pid, int signo);
+/* Makes `to` a descriptor of the empty device; -1 with errno set. */
+int weir__sys_null(int to);
+/* Closes all from this number on, in a time that depends on how many are open. */
+void weir__sys_close_from(int first);
+/* This process's environment: NAME=VALUE …, NULL. */
+char *const *weir__sys_environment(void);
+int weir__sys_processors(void);
+/* Memory that stays common to this process and those that it forks; NULL: none. Zeroed. */
+void *weir__sys_share(size_t size);
+void weir__sys_unshare(void *memory, size_t size);
+
+/* ---- descriptors from process to process (sys_pass.c) ---- */
+
+/* Two ends of a connection that descriptors can go through. */
+int weir__sys_pair(int fd[2]);
+/* As writev; `passed` goes with the first octet (-1: none). The copy here stays open. */
+int64_t weir__sys_write_passing(int fd, const struct weir__vec *vec, int n, int passed);
+/*
+ * As readv; the descriptors that came are put into passed (at most `room`, in their order;
+ * *n tells how many), close-on-exec. *lost: there was no room for one in this process.
+ */
+#define WEIR__PASSED_MAX 8
+int64_t weir__sys_read_passing(int fd, const struct weir__vec *vec, int n, int *passed,
+                               int *npassed, bool *lost);
+/* 0 when fd is such an end, else -errno. */
+int weir__sys_is_pair(int fd);
+/* A second number for the same, close-on-exec; or -errno. */
+int weir__sys_dup(int fd);
 
 /* ---- sockets (sys_socket.c) ---- */
 
@@ -163,6 +247,14 @@ int weir__sys_inherit(int fd);
  * -ENOENT when there is none.
  */
 int weir__sys_inherit_named(const char *name, size_t len);
+/* The same for the one that listens on this address (port 0: on any port), each once. */
+struct weir__addr;
+int weir__sys_inherit_addr(const struct weir__addr *addr);
+/* The end of a channel that the process that started this one has kept the other of
+   (WEIR_CHANNEL): once; -ENOENT when there is none. */
+int weir__sys_inherit_channel(void);
+/* Sends a datagram to whom NOTIFY_SOCKET names: 1, 0 when it names nobody, or -errno. */
+int weir__sys_notify(const char *text, size_t len);
 
 /* ---- names of errors (sys_thread.c) ---- */
 

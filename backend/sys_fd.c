@@ -187,6 +187,20 @@ int weir__sys_adopt(int fd)
 	return 0;
 }
 
+int weir__sys_disown(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+bool weir__sys_is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
 int weir__sys_pipe(int fd[2])
 {
 #if HAVE_PIPE2

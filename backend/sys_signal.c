@@ -25,7 +25,19 @@ static struct caught {
 	struct sigaction before; /* owned by whoever claimed `wake` */
 } signals[WEIR__SIGNAL_MAX];
 
-static void on_signal(int signo)
+/*
+ * Children are waited for unasked: a program that has a handler of its own for theirs
+ * still hears of them.
+ */
+static void pass_on(const struct caught *s, int signo, siginfo_t *info, void *context)
+{
+	if (s->before.sa_flags & SA_SIGINFO)
+		s->before.sa_sigaction(signo, info, context);
+	else if (s->before.sa_handler != SIG_DFL && s->before.sa_handler != SIG_IGN)
+		s->before.sa_handler(signo);
+}
+
+static void on_signal(int signo, siginfo_t *info, void *context)
 {
 	struct caught *s = &signals[signo];
 
@@ -36,6 +48,8 @@ static void on_signal(int signo)
 	if (wake != 0) {
 		(void)atomic_fetch_add(&s->count, 1);
 		weir__sys_wake_send(wake - 1);
+		if (signo == SIGCHLD)
+			pass_on(s, signo, info, context);
 	}
 	(void)atomic_fetch_sub(&s->running, 1);
 }
@@ -51,10 +65,13 @@ static int install(int signo, struct sigaction *before)
 	struct sigaction ours;
 
 	memset(&ours, 0, sizeof(ours));
-	ours.sa_handler = on_signal;
-	ours.sa_flags = SA_RESTART;
+	ours.sa_sigaction = on_signal;
+	ours.sa_flags = SA_RESTART | SA_SIGINFO;
 	(void)sigfillset(&ours.sa_mask);
-	return sigaction(signo, &ours, before) == 0 ? 0 : -errno;
+	/* Asked first: the handler may run before the second call has returned. */
+	if (sigaction(signo, NULL, before) != 0 || sigaction(signo, &ours, NULL) != 0)
+		return -errno;
+	return 0;
 }
 
 int weir__sys_signal_catch(int signo, int wake_fd)
@@ -107,6 +124,51 @@ unsigned weir__sys_signal_take(int signo)
 	if (signo < 1 || signo >= WEIR__SIGNAL_MAX)
 		return 0;
 	return atomic_exchange(&signals[signo].count, 0);
+}
+
+/* Its handlers are not running: fork came with all signals held back. */
+void weir__sys_signals_forget(void)
+{
+	for (int signo = 1; signo < WEIR__SIGNAL_MAX; signo++) {
+		struct caught *s = &signals[signo];
+
+		if (atomic_load(&s->wake) == 0)
+			continue;
+		(void)sigaction(signo, &s->before, NULL);
+		atomic_store(&s->running, 0);
+		atomic_store(&s->count, 0);
+		atomic_store(&s->wake, 0);
+	}
+}
+
+void weir__sys_signals_default(void)
+{
+	struct sigaction usual;
+
+	memset(&usual, 0, sizeof(usual));
+	usual.sa_handler = SIG_DFL;
+	for (int signo = 1; signo < WEIR__SIGNAL_MAX; signo++)
+		(void)sigaction(signo, &usual, NULL);
+}
+
+int weir__sys_signal_hangup(void)
+{
+	return SIGHUP;
+}
+
+int weir__sys_signal_quit(void)
+{
+	return SIGQUIT;
+}
+
+int weir__sys_signal_kill(void)
+{
+	return SIGKILL;
+}
+
+int weir__sys_signal_child(void)
+{
+	return SIGCHLD;
 }
 
 int weir__sys_signal_interrupt(void)

@@ -311,6 +311,47 @@ static void two_numbers_of_one_socket_are_two_descriptors(void **state)
 	assert_int_equal(canonical(event_of(ev, 2, copy), OUT), OUT);
 }
 
+/* As a listening socket is that several processes accept from. */
+static void among_others_input_is_reported_as_ever(void **state)
+{
+	struct bed *b = *state;
+	int fd = ready_socket(b);
+
+	add(b, fd, 7, IN | WEIR__AMONG);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(view(b, fd, 7, IN), IN);
+	change(b, fd, 7, IN, 0);
+	silence(b);
+	add(b, fd, 8, IN | WEIR__AMONG);
+	assert_int_equal(view(b, fd, 8, IN), IN);
+	drop_and_close(b, fd, IN);
+	silence(b);
+}
+
+static void of_two_pollers_that_wait_for_one_at_least_one_is_told(void **state)
+{
+	struct bed *b = *state;
+	weir__poller *other;
+	struct weir__event ev;
+	int s[2];
+
+	unix_pair(b, s);
+	assert_int_equal(weir__poller_open(&other, &b->mem), 0);
+	add(b, s[0], 7, IN | WEIR__AMONG);
+	assert_int_equal(weir__poller_set(other, s[0], 8, 0, IN | WEIR__AMONG), 0);
+	say(s[1], "x");
+	/* Nobody waits at the moment: both look, and find it. */
+	assert_int_equal(weir__poller_wait(other, &ev, 1, 1000), 1);
+	assert_int_equal(ev.tag, 8);
+	assert_int_equal(view(b, s[0], 7, IN), IN);
+	/* When the one has taken it, the other finds nothing. */
+	assert_int_equal(drain(s[0]), 1);
+	silence(b);
+	assert_int_equal(weir__poller_wait(other, &ev, 1, 0), 0);
+	weir__poller_drop(other, s[0], IN, true);
+	weir__poller_close(other);
+}
+
 int conform_interest(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +376,8 @@ int conform_interest(void)
 		BED_TEST(tags_may_have_any_value),
 		BED_TEST(two_pollers_do_not_disturb_each_other),
 		BED_TEST(two_numbers_of_one_socket_are_two_descriptors),
+		BED_TEST(among_others_input_is_reported_as_ever),
+		BED_TEST(of_two_pollers_that_wait_for_one_at_least_one_is_told),
 	};
 
 	return cmocka_run_group_tests_name("interest", tests, NULL, NULL);

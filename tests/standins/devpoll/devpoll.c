@@ -23,6 +23,7 @@
 
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -48,6 +49,7 @@ struct entry {
 
 struct device {
 	int fd;
+	ino_t pipe; /* what stands at fd */
 	bool solaris10;
 	pid_t owner; /* 0: nobody yet */
 	struct pollfd *polled;
@@ -118,9 +120,16 @@ static void misuse(int fd, const char *what)
 	abort();
 }
 
+/* dup2() and closefrom() are not seen here: whether the number is still the device's, its pipe
+   tells. */
 static struct device *find_device(int fd)
 {
-	return fd >= 0 && fd < DESCRIPTORS ? atomic_load(&device_of[fd]) : NULL;
+	struct device *device = fd >= 0 && fd < DESCRIPTORS ? atomic_load(&device_of[fd]) : NULL;
+	struct stat now;
+
+	if (device == NULL || fstat(fd, &now) != 0)
+		return NULL;
+	return now.st_ino == device->pipe && S_ISFIFO(now.st_mode) ? device : NULL;
 }
 
 static rlim_t descriptor_limit(void)
@@ -149,6 +158,7 @@ static int open_end_without_reader(int flags)
 static int open_device(int flags)
 {
 	struct device *device = calloc(1, sizeof *device);
+	struct stat opened;
 	int fd = device != NULL ? open_end_without_reader(flags) : -1;
 
 	if (fd < 0) {
@@ -157,6 +167,8 @@ static int open_device(int flags)
 	}
 	pthread_once(&once, watch_forks);
 	device->fd = fd;
+	if (fstat(fd, &opened) == 0)
+		device->pipe = opened.st_ino;
 	device->solaris10 = environment_says("WEIR_STANDIN_DEVPOLL", "solaris10");
 	/* illumos leaves the device free for the first process that uses it. */
 	device->owner = device->solaris10 ? getpid() : 0;
