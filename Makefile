@@ -35,6 +35,7 @@ CORE_SRCS = \
 	core/owner.c \
 	core/loop.c \
 	core/io.c \
+	core/socket.c \
 	core/listen.c \
 	core/proxy.c \
 	core/guest.c \
@@ -43,6 +44,16 @@ CORE_SRCS = \
 	core/write.c \
 	core/open.c \
 	core/signal.c \
+	core/chan.c \
+	core/child.c \
+	core/spawn.c \
+	core/fork.c \
+	core/ready.c \
+	core/roster.c \
+	core/place.c \
+	core/cluster.c \
+	core/door.c \
+	core/worker.c \
 
 # The archive member that a program with a main of its own never pulls in.
 MAIN_SRCS = \
@@ -109,6 +120,8 @@ EXAMPLES = \
 BENCHES = \
 	bench/idle.c \
 	bench/parse.c \
+	bench/chan.c \
+	bench/spawn.c \
 
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
@@ -153,15 +166,21 @@ LOOPBACK_TESTS = \
 	tests/loopback/signal_test.c \
 	tests/loopback/adopt_test.c \
 	tests/loopback/alloc_test.c \
+	tests/loopback/child_test.c \
 	tests/loopback/close_test.c \
+	tests/loopback/cluster_test.c \
 	tests/loopback/connect_test.c \
 	tests/loopback/exhaust_test.c \
+	tests/loopback/fork_test.c \
 	tests/loopback/idle_test.c \
 	tests/loopback/listen_test.c \
 	tests/loopback/net_test.c \
+	tests/loopback/process_node_test.c \
+	tests/loopback/ready_test.c \
 	tests/loopback/stream_test.c \
 	tests/loopback/transport_test.c \
 	tests/loopback/write_test.c \
+	tests/loopback/chan_test.c \
 	tests/loopback/http_test.c \
 	tests/loopback/stream_node_test.c \
 	tests/loopback/exchange_test.c \
@@ -169,6 +188,8 @@ LOOPBACK_TESTS = \
 SUPPORT_SRCS = \
 	tests/support/test.c \
 	tests/support/net.c \
+	tests/support/kid.c \
+	tests/support/hive.c \
 
 # A cmocka program each, in which the scripted kernel takes the place of backend/.
 MEMIO_TESTS = \

@@ -308,3 +308,15 @@ int weir__addr_format(const struct weir__addr *addr, char *text, size_t size)
 	*t.at = 0;
 	return t.len < size ? (int)t.len : -ENOSPC;
 }
+
+char *weir__decimal(char *out, uint64_t number)
+{
+	char digits[20];
+	int n = 0;
+	do
+		digits[n++] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	while (n > 0)
+		*out++ = digits[--n];
+	return out;
+}

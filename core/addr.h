@@ -23,6 +23,8 @@ struct weir__where {
 int weir__addr_parse(const char *text, struct weir__where *where);
 /* Writes the form that weir_connect takes. The length, or -ENOSPC. */
 int weir__addr_format(const struct weir__addr *addr, char *text, size_t size);
+/* Writes the digits of a number; where they end. */
+char *weir__decimal(char *out, uint64_t number);
 /* Numeric IPv4 / IPv6 of exactly len octets, into network order. */
 bool weir__ip4_parse(const char *text, size_t len, uint8_t ip[4]);
 bool weir__ip6_parse(const char *text, size_t len, uint8_t ip[16]);

@@ -13,6 +13,7 @@ static const char *const own[] = {
 	[-10000 - WEIR_ETHREAD] = "called from another thread than the loop's",
 	[-10000 - WEIR_EDRAINED] = "closed to make room",
 	[-10000 - WEIR_ESHORT] = "ended too early",
+	[-10000 - WEIR_EMALFORMED] = "malformed",
 };
 
 const char *weir_strerror(int64_t error)

@@ -3,6 +3,9 @@
  * descriptors, memory or connections allowed, the longest-idle connection that
  * may be dropped is; when there is none the listener leaves the poller's set
  * and comes back with the next close, or after 100 ms. Neither spins.
+ *
+ * In a worker of a cluster (loop->gate) the socket is the master's, and the gate says
+ * when others are to accept; or there is none to accept from, and connections are fed.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,18 +26,16 @@ struct weir_listener {
 	weir_timer retry;
 	struct weir__greeter *greeter; /* NULL: connections are the owner's at once */
 	struct weir__addr addr;
-	int64_t pid;     /* who made the socket, and removes its path */
-	int32_t waiting; /* was accepted when there was no memory for it; or -1 */
-	bool made;       /* by us, not inherited */
+	struct weir__socket socket;
+	int32_t waiting;   /* was accepted when there was no memory for it; or -1 */
+	weir_listener *of; /* whose connections these are, too, or NULL */
+	bool gated;        /* the socket is the gate's */
+	bool fed;          /* nothing is accepted here */
+	bool back;         /* paused for others' sake */
 	bool paused;
 };
 
 static void listener_ready(weir_loop *loop, struct weir__source *source, unsigned ready);
-
-weir_listener *weir__listener_next(const weir_listener *listener)
-{
-	return listener->next;
-}
 
 struct weir__owner *weir__listener_owner(const weir_listener *listener)
 {
@@ -56,7 +57,7 @@ static void resume(weir_listener *l)
 	l->paused = false;
 	loop->paused--;
 	weir_timer_stop(&l->retry);
-	weir__want(loop, &l->source, WEIR__IN);
+	weir__want(loop, &l->source, l->fed ? 0 : WEIR__IN);
 }
 
 void weir__listeners_resume(weir_loop *loop)
@@ -65,9 +66,49 @@ void weir__listeners_resume(weir_loop *loop)
 		/* No event tells of one that was accepted already. */
 		if (l->waiting >= 0)
 			weir_timer_start(loop, &l->retry, 0, 0);
-		else
+		else if (!l->back)
 			resume(l);
 	}
+}
+
+static void pause_for(weir_listener *l, int64_t ms)
+{
+	weir_loop *loop = l->owner->loop;
+	l->paused = true;
+	loop->paused++;
+	/* Where it stays in the set, the kernel may wake it in another worker's place. */
+	if (l->source.bits & WEIR__SHARED)
+		weir__want_now(loop, &l->source, 0);
+	else
+		weir__want(loop, &l->source, 0);
+	weir_timer_start(loop, &l->retry, ms, 0);
+}
+
+static void pause_accepting(weir_listener *l)
+{
+	pause_for(l, WEIR__RETRY_MS);
+}
+
+/* True: others are to accept just now. */
+static bool step_back(weir_listener *l, bool waits)
+{
+	struct weir__gate *gate = l->gated ? l->owner->loop->gate : NULL;
+	int32_t ms = gate ? gate->step_back(gate, waits) : 0;
+	l->back = ms > 0;
+	if (l->back)
+		pause_for(l, ms);
+	return l->back;
+}
+
+static bool accept_one(weir_listener *l);
+
+/* Still behind others it stays out of the set: the kernel would wake it in their place. */
+static void try_again(weir_listener *l)
+{
+	const bool waits = weir__sys_readable(l->source.fd) > 0;
+	resume(l);
+	if (!step_back(l, waits) && waits)
+		accept_one(l);
 }
 
 static void retry(weir_timer *timer, void *arg)
@@ -75,21 +116,16 @@ static void retry(weir_timer *timer, void *arg)
 	weir_listener *l = arg;
 	weir_loop *loop = l->owner->loop;
 	(void)timer;
+	if (l->back) {
+		try_again(l);
+		return;
+	}
 	/* Nothing of ours can make room: somebody else's descriptor may have. */
 	if (loop->conns == 0)
 		loop->at_limit = false;
 	resume(l);
 	if (l->waiting >= 0)
 		listener_ready(loop, &l->source, WEIR__IN);
-}
-
-static void pause_accepting(weir_listener *l)
-{
-	weir_loop *loop = l->owner->loop;
-	l->paused = true;
-	loop->paused++;
-	weir__want(loop, &l->source, 0);
-	weir_timer_start(loop, &l->retry, WEIR__RETRY_MS, 0);
 }
 
 static bool full(const weir_listener *l)
@@ -115,6 +151,8 @@ static bool make_room(weir_listener *l)
 	if (evict(l))
 		return true;
 	pause_accepting(l);
+	if (l->gated && !l->fed)
+		l->owner->loop->gate->full(l->owner->loop->gate);
 	return false;
 }
 
@@ -142,7 +180,8 @@ static bool out_of_room(int error)
 
 static void greet(weir_listener *l, weir_stream *s, const struct weir__addr *peer)
 {
-	if (l->greeter && l->greeter->greet(l->greeter, s, peer))
+	struct weir__greeter *greeter = l->of ? l->of->greeter : l->greeter;
+	if (greeter && greeter->greet(greeter, s, peer))
 		return;
 	s->ops = l->owner->ops;
 	s->arg = l->owner->arg;
@@ -170,11 +209,12 @@ static bool take_in(weir_listener *l, int fd, const struct weir__addr *peer)
 {
 	weir_loop *loop = l->owner->loop;
 	weir_stream *s = loop->spare_stream;
-	int result = weir__stream_init(s, l->owner, fd, 0, false);
+	/* One that was fed has a copy with whoever accepted it. */
+	int result = weir__stream_init(s, l->owner, fd, 0, l->fed);
 	if (result < 0)
 		return turn_away(l, fd, result);
 	loop->spare_stream = NULL;
-	loop->conns++;
+	weir__conns_add(loop, 1);
 	weir__stream_set_peer(s, peer);
 	greet(l, s, peer);
 	return true;
@@ -220,38 +260,52 @@ static void listener_ready(weir_loop *loop, struct weir__source *source, unsigne
 	(void)loop;
 	(void)ready;
 	for (int i = 0; i < ACCEPT_BOUND; i++)
-		if (source->fd < 0 || l->paused || !accept_one(l))
+		if (source->fd < 0 || l->paused || (l->fed && l->waiting < 0) ||
+		    step_back(l, false) || !accept_one(l))
 			break;
-	if (source->fd >= 0 && l->waiting >= 0 && !l->paused)
+	if (source->fd < 0 || l->paused)
+		return;
+	if (l->waiting >= 0)
 		pause_accepting(l);
+	else
+		/* Now, and not when the next one has woken this worker in vain. */
+		step_back(l, false);
+}
+
+void weir__listener_last_call(weir_listener *l)
+{
+	if (l->back)
+		resume(l);
+	if (!l->paused && !l->fed)
+		listener_ready(l->owner->loop, &l->source, WEIR__IN);
+}
+
+bool weir__listener_feed(weir_listener *l, int fd)
+{
+	if (l->waiting >= 0)
+		return false;
+	l->waiting = fd;
+	/* Once more when somebody has made room for it. */
+	while (l->source.fd >= 0 && l->waiting >= 0 && !l->paused && accept_one(l))
+		continue;
+	if (l->source.fd >= 0 && l->waiting >= 0 && !l->paused)
+		pause_accepting(l);
+	return true;
+}
+
+int weir__listener_unfeed(weir_listener *l)
+{
+	const int fd = l->waiting;
+	l->waiting = -1;
+	return fd;
+}
+
+bool weir__listener_is_full(const weir_listener *l)
+{
+	return l->waiting >= 0;
 }
 
 /* ---- opening and closing ------------------------------------------------ */
-
-/* A socket for what the address says; *l is told whose it is. */
-static int open_socket(weir_listener *l, const char *address, const weir_stream_opts *opts)
-{
-	struct weir__listen_how how = {opts->backlog, opts->reuse_port, opts->v6_only};
-	struct weir__where where;
-	int result = weir__addr_parse(address, &where);
-	if (result < 0)
-		return result;
-	if (where.place == WEIR__PLACE_SYSTEMD)
-		return weir__sys_inherit_named(where.name, strlen(where.name));
-	if (where.place == WEIR__PLACE_FD) {
-		result = weir__sys_inherit(where.fd);
-		return result < 0 ? result : where.fd;
-	}
-	l->made = true;
-	if (where.place == WEIR__PLACE_ANY) {
-		where.addr.kind = WEIR__ADDR_IP6;
-		result = weir__sys_listen(&where.addr, &how);
-		if (result != -EAFNOSUPPORT && result != -EADDRNOTAVAIL)
-			return result;
-		where.addr.kind = WEIR__ADDR_IP4;
-	}
-	return weir__sys_listen(&where.addr, &how);
-}
 
 static void listener_close(weir_loop *loop, struct weir__source *source)
 {
@@ -259,11 +313,19 @@ static void listener_close(weir_loop *loop, struct weir__source *source)
 	weir_listener_close((weir_listener *)(void *)source);
 }
 
-static void close_socket(weir_listener *l)
+/* In a worker the gate's, if it knows the address; else a socket of our own. */
+static int open_socket(weir_loop *loop, weir_listener *l, const char *address,
+                       const weir_stream_opts *opts)
 {
-	if (l->made && l->addr.kind == WEIR__ADDR_UNIX && l->pid == weir__sys_pid())
-		weir__sys_unlisten(&l->addr);
-	weir__sys_close(l->source.fd);
+	struct weir__gate *gate = loop->gate;
+	unsigned how = 0;
+	int fd = gate ? gate->socket(gate, address, &how) : -ENOENT;
+	l->gated = fd >= 0;
+	if (!l->gated && fd == -ENOENT)
+		return weir__socket_open(loop, &l->socket, address, opts);
+	l->fed = how & WEIR__GATE_FED;
+	l->source.bits = how & WEIR__GATE_SHARED ? WEIR__SHARED : 0;
+	return l->socket.fd = fd;
 }
 
 static int start(weir_loop *loop, weir_listener *l)
@@ -271,18 +333,20 @@ static int start(weir_loop *loop, weir_listener *l)
 	static const struct weir__role role = {.ready = listener_ready, .close = listener_close};
 	loop->roles[WEIR__LISTENER] = &role;
 	l->source.kind = WEIR__LISTENER;
-	l->source.want = WEIR__IN;
-	l->pid = weir__sys_pid();
+	l->source.want = l->fed ? 0 : WEIR__IN;
 	weir__sys_local(l->source.fd, &l->addr);
 	weir_timer_init(&l->retry, retry, l);
 	weir_timer_unref(&l->retry, true);
-	int result = weir__attach(loop, &l->source, !l->made);
+	int result = weir__attach(loop, &l->source, !l->socket.pid);
 	if (result < 0) {
 		/* One that was inherited may be somebody's already: it stays as it is. */
-		if (l->made)
-			close_socket(l);
+		if (!l->socket.pid && !l->gated)
+			l->socket.fd = -1;
+		weir__socket_close(loop, &l->socket);
 		return result;
 	}
+	if (!l->gated)
+		weir__socket_add(loop, &l->socket);
 	loop->holds++;
 	/* At the end of the list: listeners are told in the order they were made. */
 	l->link = &loop->listeners;
@@ -302,7 +366,7 @@ int weir__listen(struct weir__owner *owner, weir_listener **out, const char *add
 		return -ENOMEM;
 	l->owner = owner;
 	l->waiting = -1;
-	l->source.fd = open_socket(l, address, opts ? opts : &defaults);
+	l->source.fd = open_socket(loop, l, address, opts ? opts : &defaults);
 	int result = l->source.fd < 0 ? l->source.fd : start(loop, l);
 	if (result < 0) {
 		weir__mem_free(&loop->mem, l, sizeof *l);
@@ -311,6 +375,35 @@ int weir__listen(struct weir__owner *owner, weir_listener **out, const char *add
 	owner->refs++;
 	if (out)
 		*out = l;
+	return 0;
+}
+
+weir_listener *weir__listener_gated(const weir_loop *loop, int32_t fd)
+{
+	struct weir__source *source = fd >= 0 && fd < loop->nslots ? loop->slots[fd].source : NULL;
+	weir_listener *l = (weir_listener *)(void *)source;
+	return source && source->kind == WEIR__LISTENER && l->gated ? l : NULL;
+}
+
+int weir__listener_also(weir_listener *l, int fd)
+{
+	weir_loop *loop = l->owner->loop;
+	weir_listener *also = weir__mem_new(&loop->mem, sizeof *also);
+	if (!also) {
+		weir__sys_close(fd);
+		return -ENOMEM;
+	}
+	also->owner = l->owner;
+	also->of = l;
+	also->waiting = -1;
+	also->gated = true;
+	also->source.fd = also->socket.fd = fd;
+	int result = start(loop, also);
+	if (result < 0) {
+		weir__mem_free(&loop->mem, also, sizeof *also);
+		return result;
+	}
+	l->owner->refs++;
 	return 0;
 }
 
@@ -338,14 +431,26 @@ void weir__listeners_close(struct weir__owner *owner)
 	}
 }
 
+void weir__listeners_abandon(const weir_loop *loop)
+{
+	for (const weir_listener *l = loop->listeners; l; l = l->next)
+		if (l->waiting >= 0)
+			weir__sys_close(l->waiting);
+}
+
 void weir_listener_close(weir_listener *l)
 {
 	weir_loop *loop = l->owner->loop;
 	if (l->greeter)
 		l->greeter->leave(l->greeter);
+	for (weir_listener *also = loop->listeners; also; also = also->next)
+		if (also->of == l)
+			also->of = NULL;
 	resume(l);
 	weir__detach(loop, &l->source);
-	close_socket(l);
+	if (!l->gated)
+		weir__socket_remove(&l->socket);
+	weir__socket_close(loop, &l->socket);
 	if (l->waiting >= 0)
 		weir__sys_close(l->waiting);
 	l->source.fd = -1;

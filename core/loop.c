@@ -64,7 +64,9 @@ static int arm(weir_loop *loop, struct weir__slot *slot)
 	unsigned old = slot->armed;
 	if (slot->always || source->want == old)
 		return 0;
-	int result = weir__poller_set(loop->poller, source->fd, slot->tag, old, source->want);
+	bool among = source->kind == WEIR__LISTENER && source->bits & WEIR__SHARED;
+	unsigned now = source->want | (among && source->want ? WEIR__AMONG : 0u);
+	int result = weir__poller_set(loop->poller, source->fd, slot->tag, old, now);
 	slot->armed = result == 0 ? source->want & 3u : 0;
 	if (result == 1) {
 		slot->always = 1;
@@ -106,6 +108,13 @@ void weir__want(weir_loop *loop, struct weir__source *source, unsigned want)
 {
 	source->want = (uint8_t)want;
 	if (want & ~(unsigned)loop->slots[source->fd].armed)
+		mark_dirty(loop, source->fd);
+}
+
+void weir__want_now(weir_loop *loop, struct weir__source *source, unsigned want)
+{
+	source->want = (uint8_t)want;
+	if (arm(loop, &loop->slots[source->fd]) < 0)
 		mark_dirty(loop, source->fd);
 }
 

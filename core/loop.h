@@ -22,7 +22,16 @@
 #include "core/wheel.h"
 
 /* What kind of object a source heads. */
-enum weir__kind { WEIR__IO, WEIR__WAKE, WEIR__LISTENER, WEIR__STREAM, WEIR__GUEST, WEIR__KINDS };
+enum weir__kind {
+	WEIR__IO,
+	WEIR__WAKE,
+	WEIR__LISTENER,
+	WEIR__STREAM,
+	WEIR__GUEST,
+	WEIR__CHILD_EXIT,
+	WEIR__CHILD_REPORT,
+	WEIR__KINDS
+};
 
 /* The first member of everything that watches a descriptor. */
 struct weir__source {
@@ -46,6 +55,9 @@ struct weir__slot {
 	int32_t next_dirty;
 };
 
+/* source.bits of a listener: other processes accept from it, too. */
+#define WEIR__SHARED 0x0001u
+
 /* What the loop calls on a kind of object. */
 struct weir__role {
 	void (*ready)(weir_loop *loop, struct weir__source *source, unsigned ready);
@@ -67,7 +79,60 @@ struct weir__tenant {
 	struct weir__tenant *next, **link;
 	void (*free)(struct weir__tenant *tenant);
 	void (*drain)(struct weir__tenant *tenant);
+	/* In a forked child that is to have nothing of it: closes what no slot tells of.
+	   NULL: there is nothing. */
+	void (*forked)(struct weir__tenant *tenant);
 };
+
+/* A listening socket that can be passed on to the next program. */
+struct weir__socket {
+	struct weir__socket *next, **link;
+	int32_t fd;
+	int64_t pid;       /* of the process that made it, and removes its path; 0: passed */
+	uint32_t name_len; /* what it is called where its address does not tell */
+	char *name;
+};
+
+/* By the one process that writes it. */
+static inline void weir__tally_set(_Atomic(uint32_t) *count, uint32_t n)
+{
+	atomic_store_explicit(count, n, memory_order_relaxed);
+}
+
+static inline uint32_t weir__tally_get(const _Atomic(uint32_t) *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+static inline void weir__tally_add(_Atomic(uint32_t) *count, uint32_t n)
+{
+	weir__tally_set(count, weir__tally_get(count) + n);
+}
+
+/* What a worker of a cluster publishes, in memory that all of its processes share. */
+struct weir__tally {
+	_Atomic(uint32_t) accepted, conns, requests;
+	_Atomic(uint32_t) full; /* it has no room for what is handed over */
+};
+
+/*
+ * How a worker of a cluster accepts. The loop's listeners ask it for their sockets, and
+ * before each connection. NULL in other loops.
+ */
+struct weir__gate {
+	/* The socket for an address, to be the caller's; -ENOENT: none of the cluster's. *how
+	   tells how it is used. */
+	int (*socket)(struct weir__gate *gate, const char *address, unsigned *how);
+	/* For how many ms it is to step back for others; 0: it may accept. `waits`: it had
+	   stepped back, and somebody waits all the same. */
+	int32_t (*step_back)(struct weir__gate *gate, bool waits);
+	/* Somebody waits, for whom this worker was woken and has no room. */
+	void (*full)(struct weir__gate *gate);
+};
+
+/* weir__gate.socket */
+#define WEIR__GATE_SHARED 1u /* others accept from it, too */
+#define WEIR__GATE_FED 2u    /* connections are brought by weir__listener_feed */
 
 /* Who accepted or opened streams: what they share. Counted. */
 struct weir__owner {
@@ -143,7 +208,23 @@ struct weir_loop {
 	weir_signal *signals;
 	struct weir__tenant *tenants;
 	weir_listener *listeners;
+	struct weir__socket *sockets; /* that can be passed on */
+	weir_chan *upward;            /* to the process that started this one, or NULL */
+	struct weir__gate *gate;      /* of a cluster's worker, or NULL */
+	struct weir__tally *tally;    /* the same */
+	bool forked;                  /* by weir_fork_child */
 };
+
+/* Accepted connections have come or gone. */
+static inline void weir__conns_add(weir_loop *loop, int32_t n)
+{
+	loop->conns += n;
+	if (!loop->tally)
+		return;
+	weir__tally_set(&loop->tally->conns, (uint32_t)loop->conns);
+	if (n > 0)
+		weir__tally_add(&loop->tally->accepted, (uint32_t)n);
+}
 
 /*
  * Registers a source whose fd, kind and want are set. Takes effect at once, so
@@ -155,6 +236,8 @@ int weir__attach(weir_loop *loop, struct weir__source *source, bool shared);
 void weir__detach(weir_loop *loop, struct weir__source *source);
 /* Changes what the source wants. */
 void weir__want(weir_loop *loop, struct weir__source *source, unsigned want);
+/* The same, and the poller learns of it now: for what other processes wait for, too. */
+void weir__want_now(weir_loop *loop, struct weir__source *source, unsigned want);
 /* The kernel can no longer be trusted with what was registered: starts over. 0 or -errno. */
 int weir__rebuild(weir_loop *loop);
 /* Has roles[kind]->settle called before the next wait. */
@@ -173,6 +256,9 @@ int weir__thread_check(const weir_loop *loop);
 
 void weir__tenant_add(weir_loop *loop, struct weir__tenant *tenant);
 void weir__tenant_remove(struct weir__tenant *tenant);
+
+void weir__socket_add(weir_loop *loop, struct weir__socket *socket);
+void weir__socket_remove(struct weir__socket *socket);
 
 /* task.c */
 void weir__tasks_run(weir_loop *loop);
@@ -193,10 +279,32 @@ int weir__signals_move(weir_loop *loop);
 
 /* listen.c */
 void weir__listeners_resume(weir_loop *loop);
-weir_listener *weir__listener_next(const weir_listener *listener);
+/* A worker's that has no connections but these: takes one that was accepted for it. False:
+   one is waiting for room already, and this one is still the caller's. */
+bool weir__listener_feed(weir_listener *listener, int fd);
+/* The one that is waiting for room; or -1. It is the caller's then. */
+int weir__listener_unfeed(weir_listener *listener);
+bool weir__listener_is_full(const weir_listener *listener);
 /* As weir_listen, for an owner that several listeners may have in common. */
 int weir__listen(struct weir__owner *owner, weir_listener **listener, const char *address,
                  const weir_stream_opts *opts);
+/* Accepts those who wait now: the kernel may have woken this process alone for them. From
+   the loop. */
+void weir__listener_last_call(weir_listener *listener);
+/* Another listener for the same owner, on a socket that becomes its own, or is closed. 0 or
+   < 0. */
+int weir__listener_also(weir_listener *listener, int fd);
+/* The listener on that number, if it has its socket from the gate; or NULL. */
+weir_listener *weir__listener_gated(const weir_loop *loop, int32_t fd);
+/* The socket for an address: one that was passed to this process, or a new one (then
+   socket->pid is set). Its number, or < 0. */
+int weir__socket_open(weir_loop *loop, struct weir__socket *socket, const char *address,
+                      const weir_stream_opts *opts);
+/* Closes it, unless its number was taken out (fd -1); removes the path of one that this
+   process made. */
+void weir__socket_close(weir_loop *loop, struct weir__socket *socket);
+/* In a forked child: closes what was accepted and is no stream yet. */
+void weir__listeners_abandon(const weir_loop *loop);
 /* Closes all listeners of that owner. */
 void weir__listeners_close(struct weir__owner *owner);
 /* owner.c */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/addr.h"
 #include "core/loop.h"
 
 struct program {
@@ -32,10 +33,15 @@ static void asked_to_end(weir_signal *watcher, int signo, void *arg)
 
 static void say_where(const weir_loop *loop, const char *name)
 {
-	char address[160];
-	for (const weir_listener *l = loop->listeners; l; l = weir__listener_next(l))
-		if (weir_listener_address(l, address, sizeof address) >= 0)
-			printf("%s: listening on %s (%s)\n", name, address, weir_backend());
+	char address[160], last[160] = "";
+	struct weir__addr addr;
+	for (const struct weir__socket *s = loop->sockets; s; s = s->next) {
+		if (weir__sys_local(s->fd, &addr) < 0 ||
+		    weir__addr_format(&addr, address, sizeof address) < 0 || !strcmp(address, last))
+			continue;
+		printf("%s: listening on %s (%s)\n", name, address, weir_backend());
+		memcpy(last, address, sizeof last);
+	}
 	fflush(stdout);
 }
 

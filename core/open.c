@@ -132,6 +132,22 @@ static int adopt(weir_stream *s, struct weir__owner *owner, const void *what)
 	return result;
 }
 
+int weir__adopt(struct weir__owner *owner, weir_stream **out, int fd, const weir_stream_ops *ops,
+                void *arg)
+{
+	struct weir__mem *mem = &owner->loop->mem;
+	weir_stream *s = weir__mem_new(mem, sizeof *s);
+	int result = s ? adopt(s, owner, &fd) : -ENOMEM;
+	*out = NULL;
+	if (result < 0) {
+		weir__mem_free(mem, s, sizeof *s);
+		return result;
+	}
+	weir_stream_on(s, ops, arg);
+	*out = s;
+	return 0;
+}
+
 int weir_adopt(weir_loop *loop, weir_stream **out, int fd, const weir_stream_opts *opts,
                const weir_stream_ops *ops, void *arg)
 {
@@ -163,7 +179,7 @@ static bool is_watched(const weir_loop *loop, int fd)
 /* It tells of itself as one that was accepted does, but not inside a call of the program's. */
 static void introduce(weir_stream *s, struct weir__owner *owner, const struct weir__addr *peer)
 {
-	owner->loop->conns += owner->accepts;
+	weir__conns_add(owner->loop, owner->accepts);
 	(void)weir__sys_nodelay(s->source.fd, true); /* unix sockets refuse it */
 	weir__stream_set_peer(s, peer);
 	weir_stream_on(s, owner->ops, owner->arg);

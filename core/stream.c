@@ -244,7 +244,7 @@ static void release(weir_stream *s)
 	owner->conns--;
 	if (owner->closed)
 		owner->closed(s);
-	loop->conns -= owner->accepts;
+	weir__conns_add(loop, -(int32_t)owner->accepts);
 	loop->holds--;
 	loop->below_limit++;
 	weir__owner_put(owner);

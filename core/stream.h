@@ -145,7 +145,10 @@ void weir__stream_settle_output(weir_stream *stream);
 bool weir__all_sent(const weir_stream *stream);
 /* Tells the references that are through. False: the stream was closed meanwhile. */
 bool weir__output_tell(weir_stream *stream, int status);
-/* open.c: the outcome of a connect is known. */
+/* open.c: as weir_adopt, for an owner that several streams may have in common. */
+int weir__adopt(struct weir__owner *owner, weir_stream **stream, int fd, const weir_stream_ops *ops,
+                void *arg);
+/* The outcome of a connect is known. */
 void weir__stream_connected(weir_stream *stream);
 
 /* Who receives what a listener accepts before its owner hears of it (guest.c). */

@@ -43,6 +43,8 @@ static bool hand_over(struct weir_req *req)
 
 	if (stream->count < UINT16_MAX)
 		stream->count++;
+	if (req->server->loop->tally)
+		weir__tally_add(&req->server->loop->tally->requests, 1);
 	if (req->parser.flags & WEIR_EXPECT_CONTINUE)
 		req->flags |= WEIR__AWAITED;
 	if (answer(req)) {
