@@ -237,6 +237,7 @@ FUZZERS = \
 	tests/fuzz/response_fuzz.c \
 	tests/fuzz/split_fuzz.c \
 	tests/fuzz/variants_fuzz.c \
+	tests/fuzz/proxy_fuzz.c \
 
 CONN_FUZZERS = \
 	tests/fuzz/conn_fuzz.c \

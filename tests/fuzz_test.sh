@@ -23,6 +23,7 @@ body 100000 body
 response 100000 response
 split 400000 split
 variants 150000 split
+proxy 400000 proxy
 conn 15000 conn
 '
 

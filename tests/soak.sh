@@ -84,6 +84,7 @@ body 6000000 250 body
 response 5000000 300 response
 split 75000000 600 split
 variants 3000000 1500 split
+proxy 10000000 400 proxy
 conn 1000000 400 conn
 '
 here=$(pwd)
