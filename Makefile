@@ -116,6 +116,7 @@ EXAMPLES = \
 	tests/examples/upload.c \
 	tests/examples/events.c \
 	tests/examples/longpoll.c \
+	tests/examples/service.c \
 
 BENCHES = \
 	bench/idle.c \
@@ -256,9 +257,14 @@ TEST_TOOLS = \
 	tests/tools/crowd.c \
 	tests/tools/upload.c \
 	tests/tools/starve.c \
+	tests/tools/steady.c \
+	tests/tools/spread.c \
+	tests/tools/killer.c \
 
 TOOL_SRCS = \
 	tests/tools/client.c \
+	tests/tools/taker.c \
+	tests/tools/asker.c \
 
 # A program each, of the library and of what reads fixtures and writes logs, which tests use as well.
 LOG_TOOLS = \
@@ -275,6 +281,7 @@ TEST_SCRIPTS = \
 	tests/rfc_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
+	tests/cluster_test.sh \
 	tests/events_test.sh \
 	tests/fuzz_test.sh \
 	tests/standins/check.sh \
@@ -341,6 +348,25 @@ soak-crowd: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 
 soak-fuzz: $(CONFIG)
 	@FUZZ_RUNS='$(FUZZ_RUNS)' FUZZ_JOBS='$(FUZZ_JOBS)' sh $(srcdir)/tests/soak.sh fuzz
+
+# What the example service promises of its workers, for SOAK_SECONDS: see tests/soak.sh.
+soak-reload: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
+	@SOAK_SECONDS='$(SOAK_SECONDS)' sh $(srcdir)/tests/soak.sh reload
+
+soak-upgrade: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
+	@SOAK_SECONDS='$(SOAK_SECONDS)' sh $(srcdir)/tests/soak.sh upgrade
+
+soak-kill: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
+	@SOAK_SECONDS='$(SOAK_SECONDS)' sh $(srcdir)/tests/soak.sh kill
+
+soak-cluster: $(CONFIG) $(TEST_PROGRAMS)
+	@SOAK_ROUNDS='$(SOAK_ROUNDS)' sh $(srcdir)/tests/soak.sh cluster
+
+soak-balance: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
+	@sh $(srcdir)/tests/soak.sh balance
+
+soak-haproxy: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
+	@SOAK_SECONDS='$(SOAK_SECONDS)' sh $(srcdir)/tests/soak.sh haproxy
 
 # Builds and tests in coverage/, and says how much of http/ was reached.
 coverage: $(CONFIG)
@@ -410,5 +436,6 @@ distclean: clean
 	rm -rf coverage fuzz-soak
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
-.PHONY: all check test-programs fuzzers bench soak-upload soak-crowd soak-fuzz coverage run install \
-	uninstall dist clean distclean
+.PHONY: all check test-programs fuzzers bench soak-upload soak-crowd soak-fuzz soak-reload \
+	soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy coverage run install uninstall dist clean \
+	distclean

@@ -76,4 +76,6 @@ if [ -n "$missing" ]; then
 	exit 1
 fi
 echo 'all that the tests need is here'
-have wrk || echo '(wrk is not: only the measurements would use it)'
+for tool in wrk haproxy; do
+	have $tool || echo "($tool is not: tests/cluster_test.sh does without, or skips what needs it)"
+done

@@ -20,6 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Linux has it since 4.2, its C libraries only for those who ask for more than POSIX. */
+#if defined(__linux__) && !defined(IP_BIND_ADDRESS_NO_PORT)
+#define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+
 #define CLASS_US 100
 #define CLASSES (sizeof((struct latencies *)0)->class / sizeof(uint32_t))
 
@@ -174,7 +179,46 @@ void need_descriptors(int n)
 		fail("%d descriptors: %s", n, strerror(errno));
 }
 
+int64_t all_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		fail("getrlimit: %s", strerror(errno));
+	limit.rlim_cur = limit.rlim_max;
+	/* Some systems say that there is no limit, and allow less all the same. */
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		fail("getrlimit: %s", strerror(errno));
+	return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
+}
+
 int dial(const struct address *to)
+{
+	int fd = try_dial(to, NULL);
+	if (fd < 0)
+		fail("connect: %s", strerror(-fd));
+	return fd;
+}
+
+static const struct sockaddr *as_sockaddr(const struct address *address)
+{
+	return (const struct sockaddr *)&address->storage;
+}
+
+/*
+ * The port is left to connect, where it can be: one that bind chooses is nobody else's until a
+ * minute after its connection has gone, and there are not so many.
+ */
+static int bind_to(int fd, const struct address *from)
+{
+#ifdef IP_BIND_ADDRESS_NO_PORT
+	int on = 1;
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+#endif
+	return bind(fd, as_sockaddr(from), from->size);
+}
+
+int try_dial(const struct address *to, const struct address *from)
 {
 	int on = 1;
 	int fd = socket(to->storage.ss_family, SOCK_STREAM, 0);
@@ -183,10 +227,12 @@ int dial(const struct address *to)
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	if (to->storage.ss_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(fd, (const struct sockaddr *)&to->storage, to->size) < 0 &&
-	    errno != EINPROGRESS)
-		fail("connect: %s", strerror(errno));
-	return fd;
+	if ((!from || bind_to(fd, from) == 0) &&
+	    (connect(fd, as_sockaddr(to), to->size) == 0 || errno == EINPROGRESS))
+		return fd;
+	int error = errno;
+	close(fd);
+	return -error;
 }
 
 int socket_error(int fd)

@@ -44,8 +44,14 @@ void watchdog(unsigned seconds);
 /* Asks for n descriptors and a few, and fails without them. */
 void need_descriptors(int n);
 
+/* Raises the limit of descriptors as far as it may be, and says how many there are. */
+int64_t all_descriptors(void);
+
 /* Begins to connect; never blocks. Fails only on want of descriptors. */
 int dial(const struct address *to);
+
+/* The same from an address of one's own, or from any (NULL): the descriptor, or -errno. */
+int try_dial(const struct address *to, const struct address *from);
 
 /* The error that a socket has met (0: none), read once. */
 int socket_error(int fd);
