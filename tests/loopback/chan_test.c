@@ -1988,8 +1988,8 @@ static void live_without_room(int fd, void *arg)
 	weir_loop_free(loop);
 }
 
-/* valgrind imitates the limit: the kernel does not know of it. With the stand-in for kqueue the
-   other process does not come up; why is not known yet. */
+/* valgrind imitates the limit: the kernel does not know of it. The stand-in for kqueue takes one
+   of the numbers that become free: then there is room for one only. */
 static void from_a_process_without_room_descriptors_come_back(void **state)
 {
 	struct net *net = *state;
