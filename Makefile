@@ -116,6 +116,7 @@ EXAMPLES = \
 	tests/examples/upload.c \
 	tests/examples/events.c \
 	tests/examples/longpoll.c \
+	tests/examples/cluster.c \
 	tests/examples/service.c \
 
 BENCHES = \

@@ -89,15 +89,16 @@ void weir__sys_signal_release(int signo);
 unsigned weir__sys_signal_take(int signo);
 /* Signals are numbered 1 to WEIR__SIGNAL_MAX - 1. */
 #define WEIR__SIGNAL_MAX 65
-/* The system's numbers for the signals that core/main.c treats as "drain". */
-int weir__sys_signal_interrupt(void);
-int weir__sys_signal_terminate(void);
-
-/* The system's numbers for those that processes of one program are told things with. */
-int weir__sys_signal_hangup(void);
-int weir__sys_signal_quit(void);
-int weir__sys_signal_kill(void);
-int weir__sys_signal_child(void);
+/* The system's numbers for the signals that processes are told things with. */
+enum weir__signal_name {
+	WEIR__SIGNAL_INTERRUPT,
+	WEIR__SIGNAL_TERMINATE,
+	WEIR__SIGNAL_HANGUP,
+	WEIR__SIGNAL_QUIT,
+	WEIR__SIGNAL_KILL,
+	WEIR__SIGNAL_CHILD
+};
+int weir__sys_signal_number(enum weir__signal_name name);
 /* In a forked child: what was caught there is the parent's. Dispositions are as they
    were before / before an exec: all are the system's own, also those that were ignored. */
 void weir__sys_signals_forget(void);
@@ -145,8 +146,6 @@ bool weir__sys_pidfds(void);
  */
 int weir__sys_reap(int64_t pid, int *code, int *signo);
 int weir__sys_kill(int64_t pid, int signo);
-/* Makes `to` a descriptor of the empty device; -1 with errno set. */
-int weir__sys_null(int to);
 /* Closes all from this number on, in a time that depends on how many are open. */
 void weir__sys_close_from(int first);
 /* This process's environment: NAME=VALUE …, NULL. */

@@ -74,15 +74,7 @@ void weir__sys_exit(int code)
 
 /* ---- closing what the child is not to have ------------------------------- */
 
-#if !HAVE_CLOSE_RANGE && !HAVE_CLOSEFROM
-#define CLOSES_ONE_BY_ONE 1
-#elif HAVE_CLOSE_RANGE && !HAVE_CLOSEFROM
-#define CLOSES_ONE_BY_ONE 1 /* a kernel may be older than its C library */
-#else
-#define CLOSES_ONE_BY_ONE 0
-#endif
-
-#if CLOSES_ONE_BY_ONE
+#if !HAVE_CLOSEFROM
 /* The names in the folder are the numbers of the open descriptors. */
 static bool close_listed(const char *folder, int first)
 {
@@ -149,10 +141,10 @@ void weir__sys_close_from(int first)
 	if (close_range((unsigned)first, ~0U, 0) == 0)
 		return;
 #endif
+		/* A kernel may be older than its C library. */
 #if HAVE_CLOSEFROM
 	(void)closefrom(first);
-#endif
-#if CLOSES_ONE_BY_ONE
+#else
 	if (!close_listed("/proc/self/fd", first) && !close_listed("/dev/fd", first))
 		close_searching(first);
 #endif
@@ -165,18 +157,8 @@ static int failed(int result)
 	return result < 0 ? errno : 0;
 }
 
-static int place(int from, int to)
-{
-	int error;
-
-	if (from != to)
-		return failed(dup2(from, to));
-	/* It only has to survive exec. Some do not survive fork, as kqueues. */
-	error = failed(fcntl(to, F_SETFD, 0));
-	return error == EBADF ? failed(weir__sys_null(to)) : error;
-}
-
-int weir__sys_null(int to)
+/* Makes `to` a descriptor of the empty device; -1 with errno set. */
+static int place_null(int to)
 {
 	int fd = open("/dev/null", O_RDWR);
 
@@ -189,6 +171,17 @@ int weir__sys_null(int to)
 	(void)close(fd);
 	errno = saved;
 	return result;
+}
+
+static int place(int from, int to)
+{
+	int error;
+
+	if (from != to)
+		return failed(dup2(from, to));
+	/* It only has to survive exec. Some do not survive fork, as kqueues. */
+	error = failed(fcntl(to, F_SETFD, 0));
+	return error == EBADF ? failed(place_null(to)) : error;
 }
 
 /* Moves the sources out of the way of the places, among them the one behind all others. */
@@ -221,7 +214,7 @@ static int place_descriptors(int *fds, int n, int *report)
 		error = keep_report(report, n);
 	for (int i = 0; i < n && error == 0; i++) {
 		if (fds[i] == WEIR__FD_NULL)
-			error = failed(weir__sys_null(i));
+			error = failed(place_null(i));
 		else if (fds[i] == WEIR__FD_NONE)
 			(void)close(i);
 		else

@@ -151,32 +151,13 @@ void weir__sys_signals_default(void)
 		(void)sigaction(signo, &usual, NULL);
 }
 
-int weir__sys_signal_hangup(void)
+int weir__sys_signal_number(enum weir__signal_name name)
 {
-	return SIGHUP;
-}
+	static const int numbers[] = {
+		[WEIR__SIGNAL_INTERRUPT] = SIGINT, [WEIR__SIGNAL_TERMINATE] = SIGTERM,
+		[WEIR__SIGNAL_HANGUP] = SIGHUP,    [WEIR__SIGNAL_QUIT] = SIGQUIT,
+		[WEIR__SIGNAL_KILL] = SIGKILL,     [WEIR__SIGNAL_CHILD] = SIGCHLD,
+	};
 
-int weir__sys_signal_quit(void)
-{
-	return SIGQUIT;
-}
-
-int weir__sys_signal_kill(void)
-{
-	return SIGKILL;
-}
-
-int weir__sys_signal_child(void)
-{
-	return SIGCHLD;
-}
-
-int weir__sys_signal_interrupt(void)
-{
-	return SIGINT;
-}
-
-int weir__sys_signal_terminate(void)
-{
-	return SIGTERM;
+	return numbers[name];
 }

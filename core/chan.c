@@ -117,9 +117,9 @@ static const weir_transport transport = {.readv = chan_readv, .writev = chan_wri
 
 /* ---- flights -------------------------------------------------------------- */
 
-static void free_flight(weir_chan *c, struct weir__flight *f)
+static void free_flight(struct weir__mem *mem, struct weir__flight *f)
 {
-	weir__mem_free(&c->loop->mem, f, sizeof *f + f->len);
+	weir__mem_free(mem, f, sizeof *f + f->len);
 }
 
 /* `link` points to it. */
@@ -155,7 +155,7 @@ static struct weir__flight **add_flight(weir_chan *c, uint32_t type, const void 
 static void close_flight(weir_chan *c, struct weir__flight *f)
 {
 	weir__sys_close(f->fd);
-	free_flight(c, f);
+	free_flight(&c->loop->mem, f);
 }
 
 /* It has not arrived: it is given back. */
@@ -167,7 +167,7 @@ static void give_back(weir_chan *c, struct weir__flight *f)
 	else
 		weir__sys_close(f->fd);
 	/* The channel may be closed by now. */
-	weir__mem_free(mem, f, sizeof *f + f->len);
+	free_flight(mem, f);
 }
 
 static void drop_descriptors(weir_chan *c)
@@ -231,7 +231,7 @@ static int64_t post(weir_chan *c, uint32_t type, const void *data, size_t len, i
 	}
 	int64_t result = write_frame(c, type, data, len, fd >= 0);
 	if (result < 0 && link)
-		free_flight(c, remove_flight(c, link));
+		free_flight(&c->loop->mem, remove_flight(c, link));
 	return result;
 }
 
@@ -468,11 +468,6 @@ static void with_loop(struct weir__tenant *tenant)
 	weir_chan_close(of_tenant(tenant));
 }
 
-static void no_drain(struct weir__tenant *tenant)
-{
-	(void)tenant;
-}
-
 /* What is on its way, which no slot tells of. */
 static void in_forked(struct weir__tenant *tenant)
 {
@@ -581,8 +576,7 @@ int weir_chan_open(weir_loop *loop, weir_chan **out, int fd, const weir_chan_opt
 		weir__mem_free(&loop->mem, c, sizeof *c);
 		return result;
 	}
-	c->tenant =
-		(struct weir__tenant){.free = with_loop, .drain = no_drain, .forked = in_forked};
+	c->tenant = (struct weir__tenant){.free = with_loop, .forked = in_forked};
 	weir__tenant_add(loop, &c->tenant);
 	c->mute = true;
 	apply(c);

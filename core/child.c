@@ -78,11 +78,6 @@ static void with_loop(struct weir__tenant *tenant)
 	release(c);
 }
 
-static void no_drain(struct weir__tenant *tenant)
-{
-	(void)tenant;
-}
-
 void weir_child_close(weir_child *c)
 {
 	if (!c || c->ending.fd == BURIED || c->dropped)
@@ -135,10 +130,8 @@ static void step(weir_task *task, void *arg)
 		return;
 	if (!c->dropped && ((c->owner && c->owner->conns > 0) || c->chan))
 		return;
-	if (!c->dropped && c->ops->gone) {
-		const weir_child_ops *ops = c->ops;
-		ops->gone(c, c->error, c->arg);
-	}
+	if (!c->dropped && c->ops->gone)
+		c->ops->gone(c, c->error, c->arg);
 	if (c->ending.fd != BURIED)
 		release(c);
 }
@@ -153,10 +146,12 @@ static void go_on(weir_child *c)
 
 static void hear_report(weir_child *c)
 {
-	int outcome = c->report.fd >= 0 ? weir__sys_report(c->report.fd) : 0;
+	if (c->report.fd < 0)
+		return;
+	int outcome = weir__sys_report(c->report.fd);
 	/* Somebody else may have a copy of its end, forked by another thread: but who has
 	   ended says no more. */
-	if (c->report.fd < 0 || (outcome > 0 && !c->ended))
+	if (outcome > 0 && !c->ended)
 		return;
 	c->ran = outcome >= 0;
 	if (outcome < 0)
@@ -215,7 +210,7 @@ static void not_ready(weir_timer *timer, void *arg)
 	weir_child *c = arg;
 	(void)timer;
 	c->error = WEIR_ETIMEOUT;
-	weir_child_kill(c, weir__sys_signal_kill());
+	weir_child_kill(c, weir__sys_signal_number(WEIR__SIGNAL_KILL));
 }
 
 /* The next program has them now: this one removes nothing that is its, and when it ends,
@@ -277,7 +272,6 @@ weir_child *weir__child_new(weir_loop *loop, const weir_child_ops *ops, void *ar
 	c->ending.fd = c->report.fd = -1;
 	c->ntos = ntos;
 	c->tenant.free = with_loop;
-	c->tenant.drain = no_drain;
 	weir__tenant_add(loop, &c->tenant);
 	weir_task_init(&c->step, step, c);
 	weir_timer_init(&c->patience, not_ready, c);
@@ -315,7 +309,8 @@ int weir__child_expect(weir_child *c)
 {
 	if (weir__sys_pidfds())
 		return 0;
-	return weir_signal_start(c->loop, &c->signal, weir__sys_signal_child(), a_child_ended, c);
+	return weir_signal_start(c->loop, &c->signal, weir__sys_signal_number(WEIR__SIGNAL_CHILD),
+	                         a_child_ended, c);
 }
 
 static int watch_end(weir_child *c)

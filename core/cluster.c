@@ -75,7 +75,7 @@ void weir_cluster_free(weir_cluster *c)
 	while (c->processes) {
 		struct weir__process *p = c->processes;
 		weir_chan *chan = weir_child_chan(p->child);
-		weir_child_kill(p->child, weir__sys_signal_kill());
+		weir_child_kill(p->child, weir__sys_signal_number(WEIR__SIGNAL_KILL));
 		weir_child_close(p->child);
 		weir_chan_close(chan);
 		weir__process_remove(p);
@@ -135,9 +135,8 @@ static void init(weir_cluster *c, weir_loop *loop, const weir_cluster_opts *opts
 	c->tenant =
 		(struct weir__tenant){.free = with_loop, .drain = loop_drains, .forked = in_forked};
 	weir_task_init(&c->over, over, c);
-	for (int32_t i = 0; i < opts->workers; i++) {
+	for (int32_t i = 0; i < opts->workers; i++)
 		weir__place_init(&c->places[i], c);
-	}
 	weir__tenant_add(loop, &c->tenant);
 }
 
@@ -171,6 +170,6 @@ int weir_cluster_start(weir_cluster *c)
 	c->started = true;
 	c->loop->holds++;
 	for (int32_t i = 0; i < c->opts.workers; i++)
-		weir__place_fill(&c->places[i]);
+		weir__place_start(&c->places[i]);
 	return 0;
 }

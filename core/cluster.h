@@ -118,7 +118,7 @@ void weir__cluster_check_over(weir_cluster *cluster);
 
 void weir__place_init(struct weir__worker_place *place, weir_cluster *cluster);
 /* Starts one that serves in it / that will take the place of the one that does. */
-void weir__place_fill(struct weir__worker_place *place);
+void weir__place_start(struct weir__worker_place *place);
 void weir__place_renew(struct weir__worker_place *place);
 /* relieved: others serve in its place. What cannot be told is ended. */
 void weir__process_drain(struct weir__process *process, int64_t ms, bool relieved);
@@ -135,9 +135,12 @@ static inline bool weir__process_serves(const struct weir__process *process)
 /* NULL: all are taken. */
 struct weir__entry *weir__entry_find_free(weir_cluster *cluster);
 void weir__entry_take(struct weir__process *process, struct weir__entry *entry);
-int weir__cluster_info(const weir_cluster *cluster, weir_worker_info *info, int n);
-/* Connections that those who serve have accepted. */
-uint32_t weir__cluster_accepted(const weir_cluster *cluster);
+
+/* Of those who serve. */
+struct weir__sum {
+	uint32_t workers, conns, accepted;
+};
+struct weir__sum weir__cluster_sum(const weir_cluster *cluster);
 /* The serving worker whose turn it is, or NULL. */
 struct weir__process *weir__cluster_next(weir_cluster *cluster);
 /* Whether one more connection would be taken by somebody. */

@@ -276,7 +276,7 @@ void weir__doors_resume(weir_cluster *c)
 static void look(weir_timer *timer, void *arg)
 {
 	weir_cluster *c = arg;
-	const uint32_t accepted = weir__cluster_accepted(c);
+	const uint32_t accepted = weir__cluster_sum(c).accepted;
 	const uint32_t must = 1;
 	bool waits = false;
 	(void)timer;

@@ -54,8 +54,7 @@ static int live(weir_loop *old, int fd, const weir_chan_opts *opts, weir_child_b
 	if (code < 0 || weir_loop_run(loop) < 0)
 		code = 1;
 	/* What it said last, and did not wait for. */
-	while (code >= 0 && loop->upward && weir__chan_queued(loop->upward) > 0 &&
-	       weir_loop_step(loop, -1) >= 0)
+	while (loop->upward && weir__chan_queued(loop->upward) > 0 && weir_loop_step(loop, -1) >= 0)
 		continue;
 	weir_loop_free(loop);
 	return code;

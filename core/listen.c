@@ -131,15 +131,7 @@ static void retry(weir_timer *timer, void *arg)
 static bool full(const weir_listener *l)
 {
 	const weir_loop *loop = l->owner->loop;
-	return (loop->at_limit && loop->below_limit <= 0) || loop->conns >= loop->max_conns ||
-	       l->owner->conns >= l->owner->max_conns;
-}
-
-/* At a limit of its own, only its own connections can make room. */
-static bool evict(const weir_listener *l)
-{
-	struct weir__owner *owner = l->owner;
-	return weir__evict(owner->loop, owner->conns >= owner->max_conns ? owner : NULL);
+	return (loop->at_limit && loop->below_limit <= 0) || weir__owner_full(l->owner);
 }
 
 /* Somebody waits and there is no room for it. True: there is now. Asked first,
@@ -148,7 +140,7 @@ static bool make_room(weir_listener *l)
 {
 	if (l->waiting < 0 && weir__sys_readable(l->source.fd) <= 0)
 		return false;
-	if (evict(l))
+	if (weir__owner_evict(l->owner))
 		return true;
 	pause_accepting(l);
 	if (l->gated && !l->fed)
@@ -201,7 +193,7 @@ static bool turn_away(weir_listener *l, int fd, int why)
 		pause_accepting(l);
 	/* What it frees is there in the next turn, and the pause ends with it. */
 	if (l->waiting >= 0)
-		evict(l);
+		weir__owner_evict(l->owner);
 	return !out_of_room(why);
 }
 

@@ -619,6 +619,7 @@ void weir_loop_drain(weir_loop *loop)
 	while (loop->listeners)
 		weir_listener_close(loop->listeners);
 	for (struct weir__tenant *t = loop->tenants; t; t = t->next)
-		t->drain(t);
+		if (t->drain)
+			t->drain(t);
 	weir__tasks_drain(loop);
 }

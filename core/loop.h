@@ -78,6 +78,7 @@ struct weir__dead {
 struct weir__tenant {
 	struct weir__tenant *next, **link;
 	void (*free)(struct weir__tenant *tenant);
+	/* NULL: there is nothing to drain. */
 	void (*drain)(struct weir__tenant *tenant);
 	/* In a forked child that is to have nothing of it: closes what no slot tells of.
 	   NULL: there is nothing. */

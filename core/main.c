@@ -47,10 +47,12 @@ static void say_where(const weir_loop *loop, const char *name)
 
 static int watch_signals(weir_loop *loop, struct program *program)
 {
-	int result = weir_signal_start(loop, &program->interrupt, weir__sys_signal_interrupt(),
+	int result = weir_signal_start(loop, &program->interrupt,
+	                               weir__sys_signal_number(WEIR__SIGNAL_INTERRUPT),
 	                               asked_to_end, NULL);
 	if (result == 0)
-		result = weir_signal_start(loop, &program->terminate, weir__sys_signal_terminate(),
+		result = weir_signal_start(loop, &program->terminate,
+		                           weir__sys_signal_number(WEIR__SIGNAL_TERMINATE),
 		                           asked_to_end, NULL);
 	return result;
 }

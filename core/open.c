@@ -35,6 +35,20 @@ static int resolve(const char *address, struct weir__addr *addr)
 /* Makes the block a stream of what is asked for. 0 or < 0. */
 typedef int open_fn(weir_stream *s, struct weir__owner *owner, const void *what);
 
+static int open_for(struct weir__owner *owner, weir_stream **out, open_fn *open, const void *what)
+{
+	struct weir__mem *mem = &owner->loop->mem;
+	weir_stream *s = weir__mem_new(mem, sizeof *s);
+	int result = s ? open(s, owner, what) : -ENOMEM;
+	*out = NULL;
+	if (result < 0) {
+		weir__mem_free(mem, s, sizeof *s);
+		return result;
+	}
+	*out = s;
+	return 0;
+}
+
 static int open_stream(weir_loop *loop, weir_stream **out, const weir_stream_opts *opts,
                        open_fn *open, const void *what)
 {
@@ -42,16 +56,10 @@ static int open_stream(weir_loop *loop, weir_stream **out, const weir_stream_opt
 	int result = weir__thread_check(loop);
 	if (result < 0)
 		return result;
-	weir_stream *s = weir__mem_new(&loop->mem, sizeof *s);
 	struct weir__owner *owner = weir__owner_get(loop, opts);
-	result = s && owner ? open(s, owner, what) : -ENOMEM;
+	result = owner ? open_for(owner, out, open, what) : -ENOMEM;
 	weir__owner_put(owner);
-	if (result < 0) {
-		weir__mem_free(&loop->mem, s, sizeof *s);
-		return result;
-	}
-	*out = s;
-	return 0;
+	return result;
 }
 
 /* ---- connecting --------------------------------------------------------- */
@@ -135,17 +143,10 @@ static int adopt(weir_stream *s, struct weir__owner *owner, const void *what)
 int weir__adopt(struct weir__owner *owner, weir_stream **out, int fd, const weir_stream_ops *ops,
                 void *arg)
 {
-	struct weir__mem *mem = &owner->loop->mem;
-	weir_stream *s = weir__mem_new(mem, sizeof *s);
-	int result = s ? adopt(s, owner, &fd) : -ENOMEM;
-	*out = NULL;
-	if (result < 0) {
-		weir__mem_free(mem, s, sizeof *s);
-		return result;
-	}
-	weir_stream_on(s, ops, arg);
-	*out = s;
-	return 0;
+	int result = open_for(owner, out, adopt, &fd);
+	if (result == 0)
+		weir_stream_on(*out, ops, arg);
+	return result;
 }
 
 int weir_adopt(weir_loop *loop, weir_stream **out, int fd, const weir_stream_opts *opts,
@@ -158,18 +159,6 @@ int weir_adopt(weir_loop *loop, weir_stream **out, int fd, const weir_stream_opt
 }
 
 /* ---- what somebody else has accepted ------------------------------------ */
-
-static bool is_full(const struct weir__owner *owner)
-{
-	return owner->conns >= owner->max_conns || owner->loop->conns >= owner->loop->max_conns;
-}
-
-/* At a limit of its own, only its own connections can make room. */
-static bool make_room(const struct weir__owner *owner)
-{
-	bool own = owner->conns >= owner->max_conns;
-	return !is_full(owner) || weir__evict(owner->loop, own ? owner : NULL);
-}
 
 static bool is_watched(const weir_loop *loop, int fd)
 {
@@ -198,7 +187,7 @@ int weir__take(struct weir__owner *owner, int fd)
 	/* Before one that is idle has to go. */
 	if (is_watched(owner->loop, fd))
 		return -EBUSY;
-	if (!make_room(owner))
+	if (weir__owner_full(owner) && !weir__owner_evict(owner))
 		return -EMFILE;
 	weir_stream *s = weir__mem_new(mem, sizeof *s);
 	result = s ? weir__sys_adopt(fd) : -ENOMEM;

@@ -53,7 +53,7 @@ static void too_late(weir_timer *timer, void *arg)
 	const struct weir__process *p = arg;
 	(void)timer;
 	if (!p->ended)
-		weir_child_kill(p->child, weir__sys_signal_kill());
+		weir_child_kill(p->child, weir__sys_signal_number(WEIR__SIGNAL_KILL));
 }
 
 static void set_draining(struct weir__process *p, int64_t ms)
@@ -87,7 +87,7 @@ static void reload_over(weir_cluster *c)
 	const bool again = c->again && !c->draining;
 	const int status = c->status;
 	c->again = false;
-	/* The last thing, since it may free the cluster; what is begun, is begun before. */
+	/* Before the callback, which may free the cluster. */
 	if (again)
 		weir_cluster_reload(c);
 	if (c->opts.reloaded)
@@ -171,7 +171,7 @@ static void replace(struct weir__worker_place *place)
 	if (ms > 0)
 		weir_timer_start(place->cluster->loop, &place->retry, ms, 0);
 	else
-		weir__place_fill(place);
+		weir__place_start(place);
 }
 
 /* One that was to serve in another's place has died, or could not be forked. */
@@ -185,7 +185,7 @@ static void lost_next(struct weir__worker_place *place, int why)
 }
 
 /* Nobody serves in it any more. In a reload another is coming anyway, or is to come. */
-static void fill(struct weir__worker_place *place)
+static void vacated(struct weir__worker_place *place)
 {
 	place->now = NULL;
 	if (place->renew && !place->then)
@@ -198,11 +198,11 @@ static void fill(struct weir__worker_place *place)
 
 static void lost_now(struct weir__worker_place *place, const struct weir__process *p)
 {
-	place->now = NULL;
-	if (place->cluster->draining)
-		return;
 	note_death(place, p);
-	fill(place);
+	if (place->cluster->draining)
+		place->now = NULL;
+	else
+		vacated(place);
 }
 
 static void start_one(struct weir__worker_place *p)
@@ -211,7 +211,7 @@ static void start_one(struct weir__worker_place *p)
 	if (p->renew)
 		weir__place_renew(p);
 	else if (!p->now)
-		weir__place_fill(p);
+		weir__place_start(p);
 }
 
 /* Those places first where nobody serves. */
@@ -297,7 +297,7 @@ static void drains(struct weir__process *p)
 		return;
 	set_draining(p, p->cluster->opts.drain_ms);
 	if (place->now == p && !p->cluster->draining)
-		fill(place);
+		vacated(place);
 	else if (place->then == p && !p->cluster->draining)
 		lost_next(place, WEIR_ECLOSED);
 }
@@ -391,8 +391,6 @@ static struct weir__process *start(struct weir__worker_place *place, int *why)
 	weir_cluster *c = place->cluster;
 	struct weir__process *p = new_process(place);
 	*why = p || place->waits ? 0 : -ENOMEM;
-	if (place->waits && !place->now)
-		weir__doors_lend(c, (int32_t)(place - c->places));
 	if (!p)
 		return NULL;
 	*why = fork_process(p);
@@ -408,7 +406,7 @@ static struct weir__process *start(struct weir__worker_place *place, int *why)
 }
 
 /* One that cannot be forked counts as one that died early, and is not tried again at once. */
-void weir__place_fill(struct weir__worker_place *place)
+void weir__place_start(struct weir__worker_place *place)
 {
 	int why;
 	place->now = start(place, &why);
@@ -443,7 +441,7 @@ static void retry(weir_timer *timer, void *arg)
 	if (place->renew && !place->then)
 		lost_next(place, WEIR_ECLOSED);
 	else if (!place->now && !place->then)
-		weir__place_fill(place);
+		weir__place_start(place);
 }
 
 void weir__place_init(struct weir__worker_place *place, weir_cluster *c)

@@ -26,6 +26,7 @@ void weir__entry_take(struct weir__process *p, struct weir__entry *e)
 	weir__tally_set(&e->tally.requests, 0);
 	weir__tally_set(&e->tally.full, 0);
 	weir__tally_set(&e->id, (uint32_t)p->id);
+	weir__tally_set(&e->pid, 0);
 	weir__tally_set(&e->place, (uint32_t)p->place);
 	weir__tally_set(&e->state, WEIR_WORKER_STARTING);
 	p->entry = e;
@@ -58,7 +59,7 @@ static int rank(const weir_cluster *c, const struct weir__entry *e)
 	return n;
 }
 
-int weir__cluster_info(const weir_cluster *c, weir_worker_info *info, int n)
+int weir_cluster_workers(const weir_cluster *c, weir_worker_info *info, int n)
 {
 	int alive = 0;
 	for (int32_t i = 0; i < c->nentries; i++) {
@@ -73,17 +74,17 @@ int weir__cluster_info(const weir_cluster *c, weir_worker_info *info, int n)
 	return alive;
 }
 
-int weir_cluster_workers(const weir_cluster *c, weir_worker_info *info, int n)
+struct weir__sum weir__cluster_sum(const weir_cluster *c)
 {
-	return weir__cluster_info(c, info, n);
-}
-
-uint32_t weir__cluster_accepted(const weir_cluster *c)
-{
-	uint32_t sum = 0;
-	for (int32_t i = 0; i < c->nentries; i++)
-		if (weir__tally_get(&c->entries[i].state) == WEIR_WORKER_SERVING)
-			sum += weir__tally_get(&c->entries[i].tally.accepted);
+	struct weir__sum sum = {0, 0, 0};
+	for (int32_t i = 0; i < c->nentries; i++) {
+		const struct weir__entry *e = &c->entries[i];
+		if (weir__tally_get(&e->state) != WEIR_WORKER_SERVING)
+			continue;
+		sum.workers++;
+		sum.conns += weir__tally_get(&e->tally.conns);
+		sum.accepted += weir__tally_get(&e->tally.accepted);
+	}
 	return sum;
 }
 
@@ -135,7 +136,7 @@ bool weir__cluster_takes(const weir_cluster *c)
 
 /* ---- one of them ------------------------------------------------------------- */
 
-weir_chan *weir__cluster_chan(const weir_cluster *c, int32_t id)
+static weir_chan *chan_of(const weir_cluster *c, int32_t id)
 {
 	for (const struct weir__process *p = c->processes; p; p = p->next)
 		if (p->id == id && !p->ended)
@@ -146,7 +147,7 @@ weir_chan *weir__cluster_chan(const weir_cluster *c, int32_t id)
 void weir__cluster_say(const weir_cluster *c, int32_t id, enum weir__word word, const void *data,
                        size_t len)
 {
-	weir_chan *chan = weir__cluster_chan(c, id);
+	weir_chan *chan = chan_of(c, id);
 	if (chan)
 		(void)weir__chan_say(chan, word, data, len, -1);
 }
@@ -154,7 +155,7 @@ void weir__cluster_say(const weir_cluster *c, int32_t id, enum weir__word word, 
 int64_t weir_cluster_send(weir_cluster *c, int32_t id, uint32_t type, const void *data, size_t len,
                           int fd)
 {
-	weir_chan *chan = weir__cluster_chan(c, id);
+	weir_chan *chan = chan_of(c, id);
 	if (!chan)
 		return -ESRCH;
 	return fd < 0 ? weir_chan_send(chan, type, data, len)

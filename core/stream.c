@@ -332,6 +332,16 @@ bool weir__evict(weir_loop *loop, const struct weir__owner *owner)
 	return false;
 }
 
+bool weir__owner_full(const struct weir__owner *owner)
+{
+	return owner->conns >= owner->max_conns || owner->loop->conns >= owner->loop->max_conns;
+}
+
+bool weir__owner_evict(const struct weir__owner *owner)
+{
+	return weir__evict(owner->loop, owner->conns >= owner->max_conns ? owner : NULL);
+}
+
 /* ---- asking and setting ------------------------------------------------- */
 
 void weir__stream_limit(weir_stream *s, int64_t ms)

@@ -131,6 +131,10 @@ void weir__stream_alive(weir_stream *stream);
 void weir__stream_set_peer(weir_stream *stream, const struct weir__addr *addr);
 /* Makes room by ending the longest idle stream (of that owner, unless NULL). False: none. */
 bool weir__evict(weir_loop *loop, const struct weir__owner *owner);
+/* Whether its connections, or all of the loop's, are as many as may be. */
+bool weir__owner_full(const struct weir__owner *owner);
+/* Makes room for one more of its: at a limit of its own, only its own can. False: none did. */
+bool weir__owner_evict(const struct weir__owner *owner);
 /* Those that waited for a chunk read again; those that were refused a write hear drain. */
 void weir__streams_resume(weir_loop *loop);
 

@@ -56,32 +56,14 @@ static int gate_socket(struct weir__gate *gate, const char *address, unsigned *h
 	return fd;
 }
 
-struct sum {
-	uint32_t workers, conns, accepted;
-};
-
-static struct sum sum_up(const weir_cluster *c)
-{
-	struct sum sum = {0, 0, 0};
-	for (int32_t i = 0; i < c->nentries; i++) {
-		const struct weir__entry *e = &c->entries[i];
-		if (weir__tally_get(&e->state) != WEIR_WORKER_SERVING)
-			continue;
-		sum.workers++;
-		sum.conns += weir__tally_get(&e->tally.conns);
-		sum.accepted += weir__tally_get(&e->tally.accepted);
-	}
-	return sum;
-}
-
-static bool has_more(const weir_worker *w, const struct sum *sum)
+static bool has_more(const weir_worker *w, const struct weir__sum *sum)
 {
 	const uint64_t own = weir__tally_get(&w->entry->tally.conns), conns = sum->conns;
 	return sum->workers > 1 && own * sum->workers > conns + conns / 64 + 2 * sum->workers;
 }
 
 /* Somebody has been waiting, and nobody has accepted, for as long as one can be patient. */
-static bool stuck(weir_worker *w, const struct sum *sum, bool waits)
+static bool stuck(weir_worker *w, const struct weir__sum *sum, bool waits)
 {
 	const int64_t now = weir_loop_now(w->loop);
 	if (!waits || sum->accepted != w->seen)
@@ -99,7 +81,7 @@ static int32_t gate_step_back(struct weir__gate *gate, bool waits)
 		w->must = false;
 		return 0;
 	}
-	const struct sum sum = sum_up(w->cluster);
+	const struct weir__sum sum = weir__cluster_sum(w->cluster);
 	if (!has_more(w, &sum) || stuck(w, &sum, waits)) {
 		w->since = weir_loop_now(w->loop);
 		w->back_ms = 0;
@@ -127,14 +109,11 @@ static void gate_full(struct weir__gate *gate)
 /* ---- connections that are handed over ------------------------------------------------ */
 
 /* NULL: it was closed. */
-static weir_listener *listener_at(const weir_worker *w, int32_t fd)
-{
-	return weir__listener_gated(w->loop, fd);
-}
-
 static weir_listener *listener_of(const weir_worker *w, uint32_t door)
 {
-	return door < (uint32_t)w->cluster->ndoors ? listener_at(w, w->listening[door]) : NULL;
+	return door < (uint32_t)w->cluster->ndoors
+	               ? weir__listener_gated(w->loop, w->listening[door])
+	               : NULL;
 }
 
 static bool is_full(const weir_worker *w)
@@ -224,7 +203,7 @@ static void take_socket(weir_worker *w, uint32_t door, int fd)
 	/* The listener of its own that has this address. */
 	const struct weir__door *own = d ? find_door(w, d->text) : NULL;
 	weir_listener *l = own ? listener_of(w, (uint32_t)own->index) : NULL;
-	if (!l || listener_at(w, w->also[door]))
+	if (!l || weir__listener_gated(w->loop, w->also[door]))
 		weir__sys_close(fd);
 	else if (weir__listener_also(l, fd) == 0)
 		w->also[door] = fd;
@@ -232,7 +211,7 @@ static void take_socket(weir_worker *w, uint32_t door, int fd)
 
 static void give_socket(weir_worker *w, uint32_t door)
 {
-	weir_listener *l = listener_at(w, w->also[door]);
+	weir_listener *l = weir__listener_gated(w->loop, w->also[door]);
 	if (l)
 		weir_listener_close(l);
 	w->also[door] = -1;
@@ -316,17 +295,20 @@ static void not_asked(weir_signal *watcher, int signo, void *arg)
 static int watch_signals(weir_worker *w)
 {
 	weir_loop *loop = w->loop;
-	int result =
-		weir_signal_start(loop, &w->interrupt, weir__sys_signal_interrupt(), not_asked, w);
+	int result = weir_signal_start(
+		loop, &w->interrupt, weir__sys_signal_number(WEIR__SIGNAL_INTERRUPT), not_asked, w);
 	if (result == 0)
-		result = weir_signal_start(loop, &w->terminate, weir__sys_signal_terminate(),
+		result = weir_signal_start(loop, &w->terminate,
+		                           weir__sys_signal_number(WEIR__SIGNAL_TERMINATE),
 		                           asked_to_end, w);
 	if (result == 0)
-		result = weir_signal_start(loop, &w->hang_up, weir__sys_signal_hangup(), not_asked,
+		result = weir_signal_start(loop, &w->hang_up,
+		                           weir__sys_signal_number(WEIR__SIGNAL_HANGUP), not_asked,
 		                           w);
 	if (result == 0)
-		result = weir_signal_start(loop, &w->quit, weir__sys_signal_quit(), asked_to_stop,
-		                           w);
+		result = weir_signal_start(loop, &w->quit,
+		                           weir__sys_signal_number(WEIR__SIGNAL_QUIT),
+		                           asked_to_stop, w);
 	return result;
 }
 
@@ -449,5 +431,5 @@ int64_t weir_worker_send(weir_worker *w, uint32_t type, const void *data, size_t
 
 int weir_worker_workers(const weir_worker *w, weir_worker_info *info, int n)
 {
-	return weir__cluster_info(w->cluster, info, n);
+	return weir_cluster_workers(w->cluster, info, n);
 }

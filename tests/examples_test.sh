@@ -374,6 +374,20 @@ path_replaced()
 }
 claim 'a path that nobody listens on is replaced' path_replaced
 
+# ---- cluster: a program without main ----
+
+start cluster
+claim 'a cluster without main says where it listens' \
+	test "${line% *}" = "cluster: listening on $address"
+claim 'its workers answer' answers '200 200 200' "GET / $v1${eol}GET / $v1$eol$last" "$hello"
+cluster_ended()
+{
+	kill -s TERM "$server"
+	ends_in 5 "$server"
+	[ "$status" = 0 ]
+}
+claim 'SIGTERM ends it, and its workers, with status 0' cluster_ended
+
 # ---- echo ----
 
 allow='Allow: GET, HEAD, POST, OPTIONS'

@@ -233,8 +233,9 @@ masters()
 # family: all processes that are masters or below one, a pid a line; those that have been are kept.
 family()
 {
-	ps -A -o pid= -o ppid= -o stat= | awk -v masters="$(masters "$scratch"/said.* | tr '\n' ' ')" '
-		$3 !~ /^Z/ { parent[$1] = $2 }
+	ps -A -o pid= -o ppid= -o stat= -o args= | awk -v service="${service#./}" -v masters="$(masters "$scratch"/said.* | tr '\n' ' ')" '
+		# A number may be another program'"'"'s by now.
+		$3 !~ /^Z/ && index($0, service) { parent[$1] = $2 }
 		END {
 			n = split(masters, master, " ")
 			for (i = 1; i <= n; i++)

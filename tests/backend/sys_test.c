@@ -814,11 +814,15 @@ static void signals_in_threads_are_not_lost(void **state)
 	weir__sys_wake_close(wake);
 }
 
-static void the_numbers_of_the_ending_signals(void **state)
+static void the_numbers_of_the_signals_that_are_named(void **state)
 {
 	(void)state;
-	assert_int_equal(weir__sys_signal_interrupt(), SIGINT);
-	assert_int_equal(weir__sys_signal_terminate(), SIGTERM);
+	assert_int_equal(weir__sys_signal_number(WEIR__SIGNAL_INTERRUPT), SIGINT);
+	assert_int_equal(weir__sys_signal_number(WEIR__SIGNAL_TERMINATE), SIGTERM);
+	assert_int_equal(weir__sys_signal_number(WEIR__SIGNAL_HANGUP), SIGHUP);
+	assert_int_equal(weir__sys_signal_number(WEIR__SIGNAL_QUIT), SIGQUIT);
+	assert_int_equal(weir__sys_signal_number(WEIR__SIGNAL_KILL), SIGKILL);
+	assert_int_equal(weir__sys_signal_number(WEIR__SIGNAL_CHILD), SIGCHLD);
 }
 
 /* ---- listening and accepting ---- */
@@ -1517,7 +1521,7 @@ int main(void)
 		cmocka_unit_test(some_signals_cannot_be_caught),
 		cmocka_unit_test(the_handler_leaves_errno_alone),
 		cmocka_unit_test(signals_in_threads_are_not_lost),
-		cmocka_unit_test(the_numbers_of_the_ending_signals),
+		cmocka_unit_test(the_numbers_of_the_signals_that_are_named),
 		cmocka_unit_test(an_ip4_connection_has_addresses_and_no_delay),
 		cmocka_unit_test(an_ip6_connection_has_addresses),
 		cmocka_unit_test(an_ip4_peer_of_both_is_an_ip4_peer),

@@ -1580,18 +1580,24 @@ static void who_finds_no_room_is_served_by_the_next_worker(void **state)
 	hive_free(h);
 }
 
+/* Of two workers, the first does not come to take what it is handed. */
+static void ask_with_one_stopped(struct hive *h, int *fds, int n)
+{
+	hive_start(h, 2);
+	hive_kill(h, 1, SIGSTOP);
+	for (int i = 0; i < n; i++) {
+		fds[i] = raw_connect(h->address);
+		raw_write(fds[i], "?", 1);
+	}
+	hive_turns(h, 20);
+}
+
 static void who_is_on_the_way_to_a_worker_that_dies_is_served_by_another(void **state)
 {
 	struct hive *h = *state;
 	int fds[30];
 
-	hive_start(h, 2);
-	hive_kill(h, 1, SIGSTOP);
-	for (int i = 0; i < 30; i++) {
-		fds[i] = raw_connect(h->address);
-		raw_write(fds[i], "?", 1);
-	}
-	hive_turns(h, 20);
+	ask_with_one_stopped(h, fds, 30);
 	hive_kill(h, 1, SIGKILL);
 	for (int i = 0; i < 30; i++)
 		assert_in_range(hive_answer(h, fds[i]).id, 2, 3);
@@ -1605,13 +1611,7 @@ static void who_is_on_the_way_when_a_cluster_ends_is_dropped(void **state)
 	struct hive *h = *state;
 	int fds[10];
 
-	hive_start(h, 2);
-	hive_kill(h, 1, SIGSTOP);
-	for (int i = 0; i < 10; i++) {
-		fds[i] = raw_connect(h->address);
-		raw_write(fds[i], "?", 1);
-	}
-	hive_turns(h, 20);
+	ask_with_one_stopped(h, fds, 10);
 	weir_cluster_drain(h->cluster, 5000);
 	int served = 0;
 	for (int i = 0; i < 10; i++) {

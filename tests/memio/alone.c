@@ -3,7 +3,6 @@
  * passed or shared, and nobody started this one.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stddef.h>
 
 #include "tests/memio/kernel.h"
@@ -57,26 +56,6 @@ int weir__sys_kill(int64_t pid, int signo)
 	(void)pid;
 	(void)signo;
 	return -ESRCH;
-}
-
-int weir__sys_signal_hangup(void)
-{
-	return SIGHUP;
-}
-
-int weir__sys_signal_quit(void)
-{
-	return SIGQUIT;
-}
-
-int weir__sys_signal_kill(void)
-{
-	return SIGKILL;
-}
-
-int weir__sys_signal_child(void)
-{
-	return SIGCHLD;
 }
 
 char *const *weir__sys_environment(void)

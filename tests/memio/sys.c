@@ -286,14 +286,11 @@ unsigned weir__sys_signal_take(int signo)
 	return count;
 }
 
-int weir__sys_signal_interrupt(void)
+int weir__sys_signal_number(enum weir__signal_name name)
 {
-	return SIGINT;
-}
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGKILL, SIGCHLD};
 
-int weir__sys_signal_terminate(void)
-{
-	return SIGTERM;
+	return numbers[name];
 }
 
 bool memio_raise(int signo)
