@@ -125,6 +125,10 @@ BENCHES = \
 	bench/chan.c \
 	bench/spawn.c \
 
+# What measuring programs share.
+BENCH_SRCS = \
+	bench/meter.c \
+
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
 UNIT_TESTS = \

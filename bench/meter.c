@@ -1,0 +1,124 @@
+/* What a process has cost, read from /proc where there is one. */
+#include "config.h"
+
+#include "bench/meter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t meter_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void meter_die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+/* ---- processor time ---- */
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static struct meter_cpu own_cpu(void)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_SELF, &usage) < 0)
+		return (struct meter_cpu){-1, -1};
+	return (struct meter_cpu){seconds(usage.ru_utime), seconds(usage.ru_stime)};
+}
+
+/* Fields 14 and 15 of /proc/PID/stat. The name before them may hold anything, but ends with ')'. */
+struct meter_cpu meter_cpu(int64_t pid)
+{
+	struct meter_cpu cpu = {-1, -1};
+	char path[64], text[1024];
+	unsigned long long user, system;
+
+	if (pid == 0)
+		return own_cpu();
+	snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		return cpu;
+
+	const char *line = fgets(text, sizeof text, file);
+	const char *behind = line ? strrchr(line, ')') : NULL;
+
+	fclose(file);
+	if (behind && sscanf(behind + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
+	                     &user, &system) == 2) {
+		const double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
+
+		cpu = (struct meter_cpu){(double)user * tick, (double)system * tick};
+	}
+	return cpu;
+}
+
+/* ---- memory ---- */
+
+/* The sum of the lines of smaps_rollup that begin with one of these names, in octets; or < 0. */
+static int64_t smaps(int64_t pid, const char *const *names)
+{
+	char path[64], line[256];
+	int64_t sum = 0;
+	long long kib;
+
+	snprintf(path, sizeof path, "/proc/%lld/smaps_rollup", (long long)pid);
+
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof line, file))
+		for (const char *const *name = names; *name; name++)
+			if (!strncmp(line, *name, strlen(*name)) &&
+			    sscanf(line + strlen(*name), ": %lld", &kib) == 1)
+				sum += kib * 1024;
+	fclose(file);
+	return sum;
+}
+
+int64_t meter_private(int64_t pid)
+{
+	static const char *const names[] = {"Private_Clean", "Private_Dirty", NULL};
+
+	return smaps(pid, names);
+}
+
+int64_t meter_resident(int64_t pid)
+{
+	static const char *const names[] = {"Rss", NULL};
+
+	return smaps(pid, names);
+}
+
+/* ---- limits ---- */
+
+int64_t meter_raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 256;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return (int64_t)limit.rlim_cur;
+}
