@@ -20,7 +20,7 @@ static void abandon(weir_loop *loop)
 			t->forked(t);
 	weir__listeners_abandon(loop);
 	for (int32_t fd = 0; fd < loop->nslots; fd++) {
-		struct weir__source *source = loop->slots[fd].source;
+		struct weir__source *source = weir__source_at(loop, fd);
 		/* Descriptors of weir_io are the user's. */
 		if (source && source->kind != WEIR__IO && source != &loop->wake)
 			weir__sys_close(fd);

@@ -149,7 +149,7 @@ static void turn_out_all(const struct host *host)
 {
 	weir_loop *loop = host->loop;
 	for (int32_t fd = 0; fd < loop->nslots; fd++) {
-		struct weir__source *source = loop->slots[fd].source;
+		struct weir__source *source = weir__source_at(loop, fd);
 		if (!source || source->kind != WEIR__GUEST)
 			continue;
 		weir_stream *s = (weir_stream *)(void *)source;

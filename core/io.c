@@ -35,7 +35,7 @@ int weir_io_start(weir_loop *loop, weir_io *io, int fd, unsigned want, weir_io_f
 	if (result < 0)
 		return result;
 	/* Started already: goes on as it is. */
-	if (fd >= 0 && fd < loop->nslots && loop->slots[fd].source == source_of(io))
+	if (weir__source_at(loop, fd) == source_of(io))
 		return -EBUSY;
 	*io = (weir_io){
 		.fd = fd, .kind = WEIR__IO, .want = want & 3u, .loop = loop, .fn = fn, .arg = arg};

@@ -372,7 +372,7 @@ int weir__listen(struct weir__owner *owner, weir_listener **out, const char *add
 
 weir_listener *weir__listener_gated(const weir_loop *loop, int32_t fd)
 {
-	struct weir__source *source = fd >= 0 && fd < loop->nslots ? loop->slots[fd].source : NULL;
+	struct weir__source *source = weir__source_at(loop, fd);
 	weir_listener *l = (weir_listener *)(void *)source;
 	return source && source->kind == WEIR__LISTENER && l->gated ? l : NULL;
 }

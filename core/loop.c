@@ -29,47 +29,87 @@
 
 /* ---- descriptors -------------------------------------------------------- */
 
+/* What is beyond nslots is not touched: the table may be far larger than what is in use. */
 static int grow_slots(weir_loop *loop, int32_t fd)
 {
-	int32_t n = loop->nslots ? loop->nslots : FIRST_SLOTS;
-	while (n <= fd)
-		n *= 2;
-	if (n == loop->nslots)
+	const int32_t n = (fd / FIRST_SLOTS + 1) * FIRST_SLOTS;
+	int32_t cap = loop->slots_cap ? loop->slots_cap : FIRST_SLOTS;
+	if (n <= loop->nslots)
 		return 0;
-	struct weir__slot *slots =
-		weir__mem_resize(&loop->mem, loop->slots, (size_t)loop->nslots * sizeof *slots,
-	                         (size_t)n * sizeof *slots);
+	while (cap < n)
+		cap *= 2;
+	uintptr_t *slots = loop->slots;
+	if (cap != loop->slots_cap)
+		slots = weir__mem_resize(&loop->mem, slots,
+		                         (size_t)loop->slots_cap * sizeof *slots,
+		                         (size_t)cap * sizeof *slots);
 	if (!slots)
 		return -ENOMEM;
 	memset(slots + loop->nslots, 0, (size_t)(n - loop->nslots) * sizeof *slots);
 	loop->slots = slots;
+	loop->slots_cap = cap;
 	loop->nslots = n;
 	return 0;
 }
 
-static void mark_dirty(weir_loop *loop, int32_t fd)
+/* A place in the list of dirty ones that nobody watches. */
+static uintptr_t as_link(int32_t next)
 {
-	struct weir__slot *slot = &loop->slots[fd];
-	if (slot->dirty)
+	return (uintptr_t)(uint32_t)(next + 1) << 1 | 1;
+}
+
+static int32_t link_to(uintptr_t slot)
+{
+	return (int32_t)(slot >> 1) - 1;
+}
+
+/* What follows a dirty number in the list. */
+static int32_t next_dirty(const weir_loop *loop, int32_t fd)
+{
+	const struct weir__source *source = weir__source_at(loop, fd);
+	return source ? source->next_dirty : link_to(loop->slots[fd]);
+}
+
+static void mark_dirty(weir_loop *loop, struct weir__source *source)
+{
+	if (source->dirty)
 		return;
-	slot->dirty = 1;
-	slot->next_dirty = loop->dirty;
-	loop->dirty = fd;
+	source->dirty = 1;
+	source->next_dirty = loop->dirty;
+	loop->dirty = source->fd;
+}
+
+/* The number may be in the list still, for one that watched it before. */
+static void move_in(weir_loop *loop, struct weir__source *source)
+{
+	uintptr_t *slot = &loop->slots[source->fd];
+	source->dirty = *slot & 1;
+	source->next_dirty = source->dirty ? link_to(*slot) : -1;
+	*slot = (uintptr_t)source;
+}
+
+static void move_out(weir_loop *loop, const struct weir__source *source)
+{
+	loop->slots[source->fd] = source->dirty ? as_link(source->next_dirty) : 0;
+}
+
+static void renew_tag(weir_loop *loop, struct weir__source *source)
+{
+	source->tag = ++loop->last_tag & 0xffffffu;
 }
 
 /* Tells the poller. 0 or -errno; with an error nothing is armed. */
-static int arm(weir_loop *loop, struct weir__slot *slot)
+static int arm(weir_loop *loop, struct weir__source *source)
 {
-	struct weir__source *source = slot->source;
-	unsigned old = slot->armed;
-	if (slot->always || source->want == old)
+	unsigned old = source->armed;
+	if (source->always || source->want == old)
 		return 0;
 	bool among = source->kind == WEIR__LISTENER && source->bits & WEIR__SHARED;
 	unsigned now = source->want | (among && source->want ? WEIR__AMONG : 0u);
-	int result = weir__poller_set(loop->poller, source->fd, slot->tag, old, now);
-	slot->armed = result == 0 ? source->want & 3u : 0;
+	int result = weir__poller_set(loop->poller, source->fd, source->tag, old, now);
+	source->armed = result == 0 ? source->want & 3u : 0;
 	if (result == 1) {
-		slot->always = 1;
+		source->always = 1;
 		loop->nalways++;
 	}
 	return result < 0 ? result : 0;
@@ -82,54 +122,52 @@ int weir__attach(weir_loop *loop, struct weir__source *source, bool shared)
 	int result = grow_slots(loop, source->fd);
 	if (result < 0)
 		return result;
-	struct weir__slot *slot = &loop->slots[source->fd];
-	if (slot->source)
+	if (weir__source_at(loop, source->fd))
 		return -EBUSY;
-	slot->source = source;
-	slot->shared = shared;
-	slot->tag++;
-	result = arm(loop, slot);
+	renew_tag(loop, source);
+	source->shared = shared;
+	source->armed = source->always = 0;
+	move_in(loop, source);
+	result = arm(loop, source);
 	if (result < 0)
-		slot->source = NULL;
+		move_out(loop, source);
 	return result;
 }
 
 void weir__detach(weir_loop *loop, struct weir__source *source)
 {
-	struct weir__slot *slot = &loop->slots[source->fd];
 	/* Also with nothing armed: a removal of this turn may still be on its way. */
-	weir__poller_drop(loop->poller, source->fd, slot->armed, slot->shared);
-	loop->nalways -= slot->always;
-	slot->source = NULL;
-	slot->armed = slot->always = 0;
+	weir__poller_drop(loop->poller, source->fd, source->armed, source->shared);
+	loop->nalways -= source->always;
+	move_out(loop, source);
 }
 
 void weir__want(weir_loop *loop, struct weir__source *source, unsigned want)
 {
 	source->want = (uint8_t)want;
-	if (want & ~(unsigned)loop->slots[source->fd].armed)
-		mark_dirty(loop, source->fd);
+	if (want & ~(unsigned)source->armed)
+		mark_dirty(loop, source);
 }
 
 void weir__want_now(weir_loop *loop, struct weir__source *source, unsigned want)
 {
 	source->want = (uint8_t)want;
-	if (arm(loop, &loop->slots[source->fd]) < 0)
-		mark_dirty(loop, source->fd);
+	if (arm(loop, source) < 0)
+		mark_dirty(loop, source);
 }
 
 void weir__errand(weir_loop *loop, struct weir__source *source)
 {
 	source->bits |= WEIR__ERRAND;
-	mark_dirty(loop, source->fd);
+	mark_dirty(loop, source);
 }
 
 /* Errands of those in the list now; whoever is added meanwhile stands before
    them in the list and has its turn in the next one. */
 static void run_errands(weir_loop *loop)
 {
-	for (int32_t fd = loop->dirty; fd >= 0; fd = loop->slots[fd].next_dirty) {
-		struct weir__source *source = loop->slots[fd].source;
+	for (int32_t fd = loop->dirty; fd >= 0; fd = next_dirty(loop, fd)) {
+		struct weir__source *source = weir__source_at(loop, fd);
 		if (!source || !(source->bits & WEIR__ERRAND))
 			continue;
 		source->bits &= (uint16_t)~WEIR__ERRAND;
@@ -142,8 +180,19 @@ static void run_errands(weir_loop *loop)
 static void arm_failed(weir_loop *loop, struct weir__source *source)
 {
 	loop->retry = true;
-	mark_dirty(loop, source->fd);
+	mark_dirty(loop, source);
 	loop->roles[source->kind]->ready(loop, source, source->want);
+}
+
+static void reconcile_one(weir_loop *loop, struct weir__source *source)
+{
+	source->dirty = 0;
+	if (source->bits & WEIR__ERRAND) {
+		mark_dirty(loop, source);
+		loop->busy = true;
+	}
+	if (source->want & ~(unsigned)source->armed && arm(loop, source) < 0)
+		arm_failed(loop, source);
 }
 
 static void reconcile(weir_loop *loop)
@@ -152,16 +201,12 @@ static void reconcile(weir_loop *loop)
 	loop->dirty = -1;
 	loop->busy = loop->retry = false;
 	while (fd >= 0) {
-		struct weir__slot *slot = &loop->slots[fd];
-		struct weir__source *source = slot->source;
-		int32_t next = slot->next_dirty;
-		slot->dirty = 0;
-		if (source && source->bits & WEIR__ERRAND) {
-			mark_dirty(loop, fd);
-			loop->busy = true;
-		}
-		if (source && source->want & ~(unsigned)slot->armed && arm(loop, slot) < 0)
-			arm_failed(loop, source);
+		struct weir__source *source = weir__source_at(loop, fd);
+		int32_t next = next_dirty(loop, fd);
+		if (source)
+			reconcile_one(loop, source);
+		else
+			loop->slots[fd] = 0;
 		fd = next;
 	}
 }
@@ -170,11 +215,12 @@ int weir__rebuild(weir_loop *loop)
 {
 	int result = weir__poller_fork(loop->poller);
 	for (int32_t fd = 0; fd < loop->nslots; fd++) {
-		struct weir__slot *slot = &loop->slots[fd];
-		slot->armed = 0;
-		slot->tag++;
-		if (slot->source)
-			mark_dirty(loop, fd);
+		struct weir__source *source = weir__source_at(loop, fd);
+		if (!source)
+			continue;
+		source->armed = 0;
+		renew_tag(loop, source);
+		mark_dirty(loop, source);
 	}
 	return result;
 }
@@ -198,9 +244,8 @@ static void stale(weir_loop *loop, const struct weir__event *event)
 
 static void dispatch(weir_loop *loop, const struct weir__event *event)
 {
-	struct weir__slot *slot = &loop->slots[event->fd];
-	struct weir__source *source = slot->source;
-	if (!source || slot->tag != event->tag) {
+	struct weir__source *source = weir__source_at(loop, event->fd);
+	if (!source || source->tag != event->tag) {
 		stale(loop, event);
 		return;
 	}
@@ -208,12 +253,12 @@ static void dispatch(weir_loop *loop, const struct weir__event *event)
 	if (ready)
 		loop->roles[source->kind]->ready(loop, source, ready);
 	else
-		arm(loop, slot);
+		arm(loop, source);
 }
 
-static bool always_ready(const struct weir__slot *slot)
+static bool always_ready(const struct weir__source *source)
 {
-	return slot->always && slot->source && slot->source->want;
+	return source && source->always && source->want;
 }
 
 /* Descriptors that the kernel cannot poll take at most half of a batch; the
@@ -224,10 +269,10 @@ static int add_always_ready(weir_loop *loop, struct weir__event *out)
 	int32_t first = loop->next_always;
 	for (int32_t i = 0; i < loop->nslots && n < WEIR__BATCH / 2; i++) {
 		int32_t fd = (first + i) % loop->nslots;
-		const struct weir__slot *slot = &loop->slots[fd];
-		if (!always_ready(slot))
+		const struct weir__source *source = weir__source_at(loop, fd);
+		if (!always_ready(source))
 			continue;
-		out[n++] = (struct weir__event){fd, slot->tag, slot->source->want};
+		out[n++] = (struct weir__event){fd, source->tag, source->want};
 		loop->next_always = fd + 1;
 	}
 	return n;
@@ -236,7 +281,7 @@ static int add_always_ready(weir_loop *loop, struct weir__event *out)
 static bool always_wanted(const weir_loop *loop)
 {
 	for (int32_t fd = 0; loop->nalways && fd < loop->nslots; fd++)
-		if (always_ready(&loop->slots[fd]))
+		if (always_ready(weir__source_at(loop, fd)))
 			return true;
 	return false;
 }
@@ -475,8 +520,11 @@ int weir_loop_forked(weir_loop *loop)
 	loop->thread = weir__sys_thread();
 	/* Threads that were posting are not here. */
 	atomic_store(&loop->posting, 0);
-	for (int32_t fd = 0; fd < loop->nslots; fd++)
-		loop->slots[fd].shared = 1;
+	for (int32_t fd = 0; fd < loop->nslots; fd++) {
+		struct weir__source *source = weir__source_at(loop, fd);
+		if (source)
+			source->shared = 1;
+	}
 	int result = weir__rebuild(loop);
 	return result < 0 ? result : renew_wake(loop);
 }
@@ -537,7 +585,7 @@ static void free_memory(weir_loop *loop)
 	weir__pool_free(&loop->flows);
 	weir__chunks_free(&loop->chunks);
 	weir__peers_free(&loop->peers);
-	weir__mem_free(&loop->mem, loop->slots, (size_t)loop->nslots * sizeof *loop->slots);
+	weir__mem_free(&loop->mem, loop->slots, (size_t)loop->slots_cap * sizeof *loop->slots);
 	weir__poller_close(loop->poller);
 	struct weir__mem mem = loop->mem;
 	weir__mem_free(&mem, loop, sizeof *loop);
@@ -573,7 +621,7 @@ int weir_loop_new(weir_loop **out, const weir_loop_opts *opts)
 static void close_sources(weir_loop *loop)
 {
 	for (int32_t fd = 0; fd < loop->nslots; fd++) {
-		struct weir__source *source = loop->slots[fd].source;
+		struct weir__source *source = weir__source_at(loop, fd);
 		if (source && source != &loop->wake)
 			loop->roles[source->kind]->close(loop, source);
 	}

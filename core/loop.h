@@ -1,9 +1,10 @@
 /*
  * The loop's insides, for core/. Two structs carry everything: struct weir_loop,
- * and struct weir__slot, of which the loop has one per descriptor number.
+ * and struct weir__source, with which everything begins that watches a descriptor.
+ * The loop finds sources by descriptor number, in a table of one pointer each.
  *
  * Two truths about interest meet once per turn. What an object wants stands in
- * its weir__source.want; what the kernel was told stands in weir__slot.armed.
+ * weir__source.want; what the kernel was told stands in weir__source.armed.
  * Whoever changes `want` marks the descriptor dirty; the loop reconciles the
  * dirty ones right before it waits, so that toggling inside a turn costs
  * nothing. Widening is applied then. Narrowing is lazy: it is applied when an
@@ -39,21 +40,19 @@ struct weir__source {
 	uint8_t kind;  /* enum weir__kind */
 	uint8_t want;  /* WEIR__IN, WEIR__OUT */
 	uint16_t bits; /* the kind's own; WEIR__ERRAND is the loop's */
+	/* The loop's. */
+	uint32_t tag : 24;   /* differs between the owners that a number has in succession */
+	uint32_t armed : 2;  /* what the poller was told */
+	uint32_t dirty : 1;  /* in the list of dirty descriptors */
+	uint32_t always : 1; /* the kernel cannot poll it: always ready */
+	uint32_t shared : 1; /* a copy may live elsewhere: see weir__poller_drop */
+	/* Not the loop's: free for the protocol of a stream. */
+	uint32_t mark : 2;
+	int32_t next_dirty;
 };
 
 /* source.bits: settle is to be called before the next wait. */
 #define WEIR__ERRAND 0x8000u
-
-/* One per descriptor number. */
-struct weir__slot {
-	struct weir__source *source; /* NULL: not ours */
-	uint32_t tag : 24;           /* differs between the owners a number has had */
-	uint32_t armed : 2;          /* what the poller was told */
-	uint32_t dirty : 1;          /* in the loop's list of dirty descriptors */
-	uint32_t always : 1;         /* the kernel cannot poll it: always ready */
-	uint32_t shared : 1;         /* a copy may live elsewhere: see weir__poller_drop */
-	int32_t next_dirty;
-};
 
 /* source.bits of a listener: other processes accept from it, too. */
 #define WEIR__SHARED 0x0001u
@@ -163,10 +162,12 @@ struct weir__owner {
 struct weir_loop {
 	struct weir__mem mem; /* the first: shed finds the loop by it */
 	weir__poller *poller;
-	struct weir__slot *slots;
-	int32_t nslots;
+	uintptr_t *slots;    /* who watches a number: see weir__source_at */
+	int32_t nslots;      /* numbers below this have one */
+	int32_t slots_cap;   /* as many have room */
+	uint32_t last_tag;   /* given to a source */
 	int32_t dirty;       /* the first dirty descriptor, or -1 */
-	int32_t nalways;     /* slots with `always` */
+	int32_t nalways;     /* sources with `always` */
 	int32_t next_always; /* whose turn it is among them */
 	const struct weir__role *roles[WEIR__KINDS];
 	uintptr_t thread;
@@ -215,6 +216,17 @@ struct weir_loop {
 	struct weir__tally *tally;    /* the same */
 	bool forked;                  /* by weir_fork_child */
 };
+
+/*
+ * Who watches a number; NULL: nobody here. A number whose watcher left while it was in the
+ * list of dirty ones stays there until the list is gone through: its slot then holds the
+ * next in the list in place of a pointer, told by the lowest bit, which no pointer has.
+ */
+static inline struct weir__source *weir__source_at(const weir_loop *loop, int32_t fd)
+{
+	const uintptr_t slot = (uint32_t)fd < (uint32_t)loop->nslots ? loop->slots[fd] : 0;
+	return slot & 1 ? NULL : (struct weir__source *)slot;
+}
 
 /* Accepted connections have come or gone. */
 static inline void weir__conns_add(weir_loop *loop, int32_t n)

@@ -160,11 +160,6 @@ int weir_adopt(weir_loop *loop, weir_stream **out, int fd, const weir_stream_opt
 
 /* ---- what somebody else has accepted ------------------------------------ */
 
-static bool is_watched(const weir_loop *loop, int fd)
-{
-	return fd < loop->nslots && loop->slots[fd].source;
-}
-
 /* It tells of itself as one that was accepted does, but not inside a call of the program's. */
 static void introduce(weir_stream *s, struct weir__owner *owner, const struct weir__addr *peer)
 {
@@ -185,7 +180,7 @@ int weir__take(struct weir__owner *owner, int fd)
 	if (result < 0)
 		return result;
 	/* Before one that is idle has to go. */
-	if (is_watched(owner->loop, fd))
+	if (weir__source_at(owner->loop, fd))
 		return -EBUSY;
 	if (weir__owner_full(owner) && !weir__owner_evict(owner))
 		return -EMFILE;

@@ -94,16 +94,29 @@ static uint32_t take(struct weir__peers *peers, const struct weir__peer *key)
 	return n;
 }
 
+/* False: an address that none is kept of. */
+static bool to_key(const struct weir__addr *addr, struct weir__peer *key)
+{
+	*key = (struct weir__peer){.kind = addr->kind, .scope = addr->scope};
+	if (addr->kind == WEIR__ADDR_IP4)
+		memcpy(key->ip, addr->u.ip, 4);
+	else if (addr->kind == WEIR__ADDR_IP6)
+		memcpy(key->ip, addr->u.ip, 16);
+	else
+		return false;
+	return true;
+}
+
 uint32_t weir__peer_take(struct weir__peers *peers, const struct weir__addr *addr)
 {
-	struct weir__peer key = {.kind = addr->kind, .scope = addr->scope};
-	if (addr->kind == WEIR__ADDR_IP4)
-		memcpy(key.ip, addr->u.ip, 4);
-	else if (addr->kind == WEIR__ADDR_IP6)
-		memcpy(key.ip, addr->u.ip, 16);
-	else
-		return 0;
-	return take(peers, &key);
+	struct weir__peer key;
+	return to_key(addr, &key) ? take(peers, &key) : 0;
+}
+
+uint32_t weir__peer_find(const struct weir__peers *peers, const struct weir__addr *addr)
+{
+	struct weir__peer key;
+	return to_key(addr, &key) ? find(peers, &key) : 0;
 }
 
 uint32_t weir__peer_take_unix(struct weir__peers *peers)

@@ -32,6 +32,8 @@ uint32_t weir__peer_take(struct weir__peers *peers, const struct weir__addr *add
 /* The same for one of a unix socket that somebody else has told of; it has no name. */
 uint32_t weir__peer_take_unix(struct weir__peers *peers);
 void weir__peer_give(struct weir__peers *peers, uint32_t peer);
+/* The number of an address that is counted; else 0. */
+uint32_t weir__peer_find(const struct weir__peers *peers, const struct weir__addr *addr);
 /* How often it is counted. */
 static inline uint32_t weir__peer_count(const struct weir__peers *peers, uint32_t peer)
 {

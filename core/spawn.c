@@ -87,10 +87,11 @@ static int add_number(struct kit *kit, int fd)
 }
 
 /* Its close here does not end it any more. */
-static void note_shared(weir_loop *loop, int fd)
+static void note_shared(const weir_loop *loop, int fd)
 {
-	if (fd < loop->nslots && loop->slots[fd].source)
-		loop->slots[fd].shared = 1;
+	struct weir__source *source = weir__source_at(loop, fd);
+	if (source)
+		source->shared = 1;
 }
 
 static int add_stream(struct kit *kit, const weir_stream *given)

@@ -24,7 +24,7 @@ static weir_loop *loop_of(const weir_stream *s)
 
 weir_stream *weir__stream_at(const weir_loop *loop, int32_t fd)
 {
-	struct weir__source *source = loop->slots[fd].source;
+	struct weir__source *source = weir__source_at(loop, fd);
 	return source && source->kind == WEIR__STREAM ? (weir_stream *)(void *)source : NULL;
 }
 
@@ -238,12 +238,12 @@ static void release(weir_stream *s)
 		owner->transport->close(s->source.fd, owner->transport_arg);
 	weir__sys_close(s->source.fd);
 	drop_flow(s);
-	weir__peer_give(&loop->peers, s->peer);
 	s->source.fd = -1;
 	s->source.bits = WEIR__CLOSED;
 	owner->conns--;
 	if (owner->closed)
 		owner->closed(s);
+	weir__peer_give(&loop->peers, s->peer);
 	weir__conns_add(loop, -(int32_t)owner->accepts);
 	loop->holds--;
 	loop->below_limit++;

@@ -49,14 +49,12 @@ struct weir_stream {
 	void *arg;
 	struct weir__flow *flow; /* NULL: nothing unread, nothing queued */
 	struct weir__limit limit;
-	uint32_t idle_ms;
-	uint32_t peer;  /* interned address */
 	uint16_t port;  /* the peer's */
 	uint16_t count; /* free for the protocol: requests served */
-	uint32_t place; /* free for the protocol: whose connections it is counted among */
+	uint32_t peer;  /* interned address */
+	uint32_t idle_ms;
 };
 
-static_assert(sizeof(struct weir__slot) <= 16, "a slot is 16 octets");
 static_assert(sizeof(weir_stream) <= 72, "a stream is one block that a heap rounds to 80");
 
 /* ---- for the protocols above ---- */

@@ -226,6 +226,8 @@ struct weir_io {
 	int32_t fd;
 	uint8_t kind, want;
 	uint16_t bits;
+	uint32_t state;
+	int32_t next;
 	weir_loop *loop;
 	weir_io_fn *fn;
 	void *arg;

@@ -7,7 +7,7 @@
 
 #define SLOTS WEIR__WHEEL_SLOTS
 #define TICK WEIR__WHEEL_TICK
-#define NOWHERE SLOTS
+#define NOWHERE WEIR__NOWHERE
 /* Deadlines are compared modulo 2^32 ms: none may lie further ahead than this. */
 #define FARTHEST INT32_MAX
 
@@ -20,12 +20,12 @@ void weir__wheel_init(struct weir__wheel *wheel, int64_t now)
 
 void weir__limit_init(struct weir__limit *limit)
 {
-	*limit = (struct weir__limit){.prev = -1, .next = -1, .slot = NOWHERE};
+	*limit = (struct weir__limit){.prev = NOWHERE, .next = -1};
 }
 
 static weir_stream *stream_of(weir_loop *loop, int32_t fd)
 {
-	return (weir_stream *)(void *)loop->slots[fd].source;
+	return (weir_stream *)(void *)weir__source_at(loop, fd);
 }
 
 static uint64_t *word_of(struct weir__wheel *wheel, unsigned slot)
@@ -33,11 +33,15 @@ static uint64_t *word_of(struct weir__wheel *wheel, unsigned slot)
 	return &wheel->used[slot / 64];
 }
 
+static bool is_filed(const weir_stream *s)
+{
+	return s->limit.prev != NOWHERE;
+}
+
 static void link_in(weir_loop *loop, weir_stream *s, unsigned slot)
 {
 	struct weir__wheel *wheel = &loop->wheel;
-	s->limit.slot = (uint16_t)slot;
-	s->limit.prev = -1;
+	s->limit.prev = -1 - (int32_t)slot;
 	s->limit.next = wheel->head[slot];
 	if (s->limit.next >= 0)
 		stream_of(loop, s->limit.next)->limit.prev = s->source.fd;
@@ -52,13 +56,15 @@ static void unlink_from(weir_loop *loop, weir_stream *s)
 	struct weir__limit *limit = &s->limit;
 	if (limit->next >= 0)
 		stream_of(loop, limit->next)->limit.prev = limit->prev;
-	if (limit->prev >= 0)
+	if (limit->prev >= 0) {
 		stream_of(loop, limit->prev)->limit.next = limit->next;
-	else
-		wheel->head[limit->slot] = limit->next;
-	if (wheel->head[limit->slot] < 0)
-		*word_of(wheel, limit->slot) &= ~(UINT64_C(1) << limit->slot % 64);
-	limit->slot = NOWHERE;
+	} else {
+		const unsigned slot = (unsigned)(-1 - limit->prev);
+		wheel->head[slot] = limit->next;
+		if (limit->next < 0)
+			*word_of(wheel, slot) &= ~(UINT64_C(1) << slot % 64);
+	}
+	limit->prev = NOWHERE;
 	wheel->count--;
 }
 
@@ -76,11 +82,6 @@ static int64_t tick_for(const weir_loop *loop, const weir_stream *s)
 	return tick < first ? first : tick > last ? last : tick;
 }
 
-static int64_t tick_of_slot(const struct weir__wheel *wheel, unsigned slot)
-{
-	return wheel->tick + (int64_t)((slot - (uint64_t)wheel->tick) % SLOTS);
-}
-
 static void file(weir_loop *loop, weir_stream *s)
 {
 	link_in(loop, s, (unsigned)(tick_for(loop, s) % SLOTS));
@@ -89,18 +90,19 @@ static void file(weir_loop *loop, weir_stream *s)
 void weir__limit_set(weir_stream *s, int64_t ms)
 {
 	weir_loop *loop = s->owner->loop;
-	s->limit.due = (uint32_t)loop->now + (uint32_t)(ms < FARTHEST ? ms : FARTHEST);
-	if (s->limit.slot != NOWHERE) {
-		if (tick_for(loop, s) >= tick_of_slot(&loop->wheel, s->limit.slot))
-			return;
+	const uint32_t due = (uint32_t)loop->now + (uint32_t)(ms < FARTHEST ? ms : FARTHEST);
+	const bool filed = is_filed(s), earlier = (int32_t)(due - s->limit.due) < 0;
+	s->limit.due = due;
+	if (filed && !earlier)
+		return;
+	if (filed)
 		unlink_from(loop, s);
-	}
 	file(loop, s);
 }
 
 void weir__limit_clear(weir_stream *s)
 {
-	if (s->limit.slot != NOWHERE)
+	if (is_filed(s))
 		unlink_from(s->owner->loop, s);
 }
 

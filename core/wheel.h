@@ -3,7 +3,8 @@
  * streams, linked by descriptor number instead of pointer (half the size). A
  * refresh writes only the deadline; when a slot comes round, each stream in it
  * is looked at and filed again unless its time has come. Only a deadline that
- * moves to an earlier slot files at once.
+ * moves to an earlier time files at once. So a stream is never filed later than
+ * its deadline, and need not remember where: the first of a slot does.
  */
 #ifndef WEIR_CORE_WHEEL_H
 #define WEIR_CORE_WHEEL_H
@@ -14,13 +15,14 @@
 
 #define WEIR__WHEEL_SLOTS 2048
 #define WEIR__WHEEL_TICK 64 /* ms; one turn of the wheel is 131 s */
+#define WEIR__NOWHERE (-1 - WEIR__WHEEL_SLOTS)
 
 struct weir__owner;
 
 struct weir__limit {
-	int32_t prev, next; /* descriptors; prev < 0: the slot's head; next -1: the last */
-	uint32_t due;       /* low 32 bits of the loop's ms */
-	uint16_t slot;      /* where it is filed; WEIR__WHEEL_SLOTS: nowhere */
+	int32_t prev; /* descriptor before it; -1 - slot: it is the first there; or WEIR__NOWHERE */
+	int32_t next; /* descriptor behind it; -1: it is the last */
+	uint32_t due; /* low 32 bits of the loop's ms */
 };
 
 struct weir__wheel {

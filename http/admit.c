@@ -4,51 +4,67 @@
  * A server counts its connections, and, where opts.max_per_peer says so, how many
  * each peer has: one table for those that are served and one for those that were
  * refused and linger, so that neither kind keeps the other out. The connection
- * remembers its place in one of them (stream->place), and gives it back when it
- * is closed, whoever does that.
+ * remembers in which of them it is counted (source.mark), and gives its place back
+ * when it is closed, whoever does that.
  */
 #include <string.h>
 
 #include "http/conn.h"
 
-/* stream->place: an entry of `refused`, not of `served`. */
-#define REFUSED (UINT32_C(1) << 31)
+/* source.mark */
+enum { UNCOUNTED, SERVED, REFUSED };
 
 /* ---- who is the peer? --------------------------------------------------- */
 
 /* Whoever has one address of an IPv6 network has all of its /64: they are one peer. */
-static void widen(struct weir__addr *addr)
+static void get_peer(const weir_stream *stream, struct weir__addr *peer)
 {
-	if (addr->kind == WEIR__ADDR_IP6)
-		memset(addr->u.ip + 8, 0, 8);
+	weir__peer_get(&weir__conn_server(stream)->loop->peers, stream->peer, peer);
+	if (peer->kind == WEIR__ADDR_IP6)
+		memset(peer->u.ip + 8, 0, 8);
 }
 
 /* ---- counting ----------------------------------------------------------- */
 
-/* Counts one more of the peer's, in *place. False: it has as many as it may. Without memory
-   none is counted: *place is 0. */
-static bool take_place(struct weir__peers *peers, const struct weir__addr *peer, int32_t most,
-                       uint32_t *place)
+static struct weir__peers *table(weir_server *server, unsigned mark)
 {
-	*place = weir__peer_take(peers, peer);
-	if (weir__peer_count(peers, *place) <= (uint32_t)most)
-		return true;
-	weir__peer_give(peers, *place);
-	*place = 0;
-	return false;
+	return mark == SERVED ? &server->served : &server->refused;
+}
+
+/* Counts one more of the peer's. False: it has as many as it may. Without memory it is not
+   counted. */
+static bool take_place(weir_stream *stream, const struct weir__addr *peer, unsigned mark)
+{
+	weir_server *server = weir__conn_server(stream);
+	struct weir__peers *peers = table(server, mark);
+	const uint32_t place = weir__peer_take(peers, peer);
+
+	if (weir__peer_count(peers, place) > (uint32_t)server->opts.max_per_peer) {
+		weir__peer_give(peers, place);
+		return false;
+	}
+	stream->source.mark = (place ? mark : UNCOUNTED) & 3u;
+	return true;
+}
+
+static void give_place(weir_stream *stream)
+{
+	struct weir__peers *peers = table(weir__conn_server(stream), stream->source.mark);
+	struct weir__addr peer;
+
+	if (stream->source.mark == UNCOUNTED)
+		return;
+	get_peer(stream, &peer);
+	weir__peer_give(peers, weir__peer_find(peers, &peer));
 }
 
 /* The reply says why at once; without a place even for that the connection ends without one. */
 static void refuse(weir_stream *stream, const struct weir__addr *peer)
 {
-	weir_server *server = weir__conn_server(stream);
 	struct weir_req *req = NULL;
-	uint32_t place;
 
-	if (take_place(&server->refused, peer, server->opts.max_per_peer, &place) && place) {
-		stream->place = place | REFUSED;
+	if (take_place(stream, peer, REFUSED) && stream->source.mark == REFUSED)
 		req = weir__req_begin(stream);
-	}
 	if (!req) {
 		weir_close(stream);
 		return;
@@ -68,16 +84,13 @@ void weir__conn_begin(weir_stream *stream)
 
 void weir__conn_admit(weir_stream *stream)
 {
-	weir_server *server = weir__conn_server(stream);
-	const int32_t most = server->opts.max_per_peer;
 	struct weir__addr peer;
 
-	if (most == WEIR_OFF || !stream->peer)
+	if (weir__conn_server(stream)->opts.max_per_peer == WEIR_OFF || !stream->peer)
 		return;
-	weir__peer_get(&server->loop->peers, stream->peer, &peer);
-	widen(&peer);
+	get_peer(stream, &peer);
 	/* Without memory to count it, it is served uncounted: it has done nothing wrong. */
-	if (!take_place(&server->served, &peer, most, &stream->place))
+	if (!take_place(stream, &peer, SERVED))
 		refuse(stream, &peer);
 }
 
@@ -93,12 +106,7 @@ void weir__conn_left(weir_stream *stream)
 
 void weir__conn_closed(weir_stream *stream)
 {
-	weir_server *server = weir__conn_server(stream);
-
-	if (stream->place & REFUSED)
-		weir__peer_give(&server->refused, stream->place & ~REFUSED);
-	else
-		weir__peer_give(&server->served, stream->place);
+	give_place(stream);
 	/* One that was given away had left already. */
 	if (stream->ops == &weir__http_ops)
 		weir__conn_left(stream);

@@ -12,7 +12,7 @@ static void an_idle_connection_costs_a_block_and_a_slot(void **state)
 {
 	(void)state;
 	assert_in_range(sizeof(weir_stream), 1, 72);
-	assert_in_range(sizeof(struct weir__slot), 1, 16);
+	assert_int_equal(sizeof *(((weir_loop *)NULL)->slots), sizeof(void *));
 	assert_in_range(sizeof(struct weir__peer), 1, 32);
 }
 
@@ -20,7 +20,7 @@ static void what_programs_embed_is_small(void **state)
 {
 	(void)state;
 	assert_in_range(sizeof(weir_task), 1, 32);
-	assert_in_range(sizeof(weir_io), 1, 32);
+	assert_in_range(sizeof(weir_io), 1, 40);
 	assert_in_range(sizeof(weir_signal), 1, 40);
 	assert_in_range(sizeof(weir_timer), 1, 80);
 }
