@@ -84,6 +84,7 @@ HTTP_SRCS = \
 	http/step.c \
 	http/callback.c \
 	http/exchange.c \
+	http/partial.c \
 	http/intake.c \
 	http/limit.c \
 	http/part.c \

@@ -33,11 +33,6 @@ static uint64_t *word_of(struct weir__wheel *wheel, unsigned slot)
 	return &wheel->used[slot / 64];
 }
 
-static bool is_filed(const weir_stream *s)
-{
-	return s->limit.prev != NOWHERE;
-}
-
 static void link_in(weir_loop *loop, weir_stream *s, unsigned slot)
 {
 	struct weir__wheel *wheel = &loop->wheel;
@@ -91,7 +86,7 @@ void weir__limit_set(weir_stream *s, int64_t ms)
 {
 	weir_loop *loop = s->owner->loop;
 	const uint32_t due = (uint32_t)loop->now + (uint32_t)(ms < FARTHEST ? ms : FARTHEST);
-	const bool filed = is_filed(s), earlier = (int32_t)(due - s->limit.due) < 0;
+	const bool filed = weir__limit_is_set(&s->limit), earlier = (int32_t)(due - s->limit.due) < 0;
 	s->limit.due = due;
 	if (filed && !earlier)
 		return;
@@ -102,7 +97,7 @@ void weir__limit_set(weir_stream *s, int64_t ms)
 
 void weir__limit_clear(weir_stream *s)
 {
-	if (is_filed(s))
+	if (weir__limit_is_set(&s->limit))
 		unlink_from(s->owner->loop, s);
 }
 

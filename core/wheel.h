@@ -9,6 +9,7 @@
 #ifndef WEIR_CORE_WHEEL_H
 #define WEIR_CORE_WHEEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/weir.h"
@@ -34,6 +35,11 @@ struct weir__wheel {
 
 void weir__wheel_init(struct weir__wheel *wheel, int64_t now);
 void weir__limit_init(struct weir__limit *limit);
+static inline bool weir__limit_is_set(const struct weir__limit *limit)
+{
+	return limit->prev != WEIR__NOWHERE;
+}
+
 /* Sets the stream's deadline (ms >= 0 from now). */
 void weir__limit_set(weir_stream *stream, int64_t ms);
 /* Takes the stream off the wheel. */

@@ -107,7 +107,9 @@ void weir__conn_left(weir_stream *stream)
 void weir__conn_closed(weir_stream *stream)
 {
 	give_place(stream);
+	if (weir__conn_is_parked(stream))
+		weir__partial_close(stream);
 	/* One that was given away had left already. */
-	if (stream->ops == &weir__http_ops)
+	if (weir__conn_is(stream))
 		weir__conn_left(stream);
 }

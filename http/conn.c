@@ -40,6 +40,14 @@ static bool awaits_head(const struct weir_req *req)
 	return !req || req->reading == WEIR__READ_HEAD;
 }
 
+/* A part of a head has come. */
+static bool in_head(const weir_stream *stream)
+{
+	const struct weir_req *req = weir__conn_over(stream) ? NULL : stream->arg;
+
+	return req && weir__req_is(req, WEIR__PARTIAL) && req->reading == WEIR__READ_HEAD;
+}
+
 /* After so many requests others have their turn, too. */
 static bool may_go_on(struct go *go, const struct weir_req *req)
 {
@@ -85,6 +93,13 @@ static bool ahead(const weir_stream *stream, const struct weir_req *req)
 	       (req->reading == WEIR__READ_HEAD && weir_queued(stream) > req->server->opts.high);
 }
 
+/* Nothing needs the exchange but a head that has not come whole. */
+static bool may_park(const weir_stream *stream, const struct weir_req *req)
+{
+	return weir__req_is(req, WEIR__PARTIAL) && req->reading == WEIR__READ_HEAD &&
+	       !req->server->opts.log && weir__all_sent(stream) && !weir__conn_at_eof(stream);
+}
+
 /* What is left to do for an exchange that stays; `left` octets are unread. */
 static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 {
@@ -106,6 +121,8 @@ static void stay(weir_stream *stream, struct weir_req *req, size_t left)
 	if (left >= WEIR__CHUNK / 2 && ahead(stream, req))
 		weir_hold(stream, true);
 	weir__limit_arm(stream, req);
+	if (may_park(stream, req))
+		weir__partial_park(stream);
 }
 
 static void rest(weir_stream *stream, size_t left)
@@ -133,7 +150,7 @@ static void rest(weir_stream *stream, size_t left)
 
 void weir__conn_rest(weir_stream *stream)
 {
-	if (!weir__conn_over(stream))
+	if (!weir__conn_over(stream) && !weir__conn_is_parked(stream))
 		rest(stream, weir__stream_unread(stream));
 }
 
@@ -189,7 +206,7 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 
 		more = weir__req_step(req, octets + at, len - at, &used);
 		at += used;
-		go.heads += head && used;
+		go.heads += head && used && !in_head(stream);
 	}
 	if (stream->source.bits & WEIR__CLOSED)
 		return len;

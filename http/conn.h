@@ -5,7 +5,8 @@
  * the exchange: everything a connection needs from the first octet of a request
  * until the last of its reply is on its way. It is borrowed from the server's
  * pool, and the same block is what the application holds as its request. A
- * connection between requests has none (stream->arg is NULL).
+ * connection between requests has none (stream->arg is NULL), and one that has sent
+ * a part of a head may have no more than that (partial.c).
  *
  * server.c makes and frees servers, with options.c; drain.c brings them to an end,
  * admit.c counts their connections. conn.c is the machine of a connection, with
@@ -69,7 +70,8 @@ enum {
 	WEIR__READ_DUE = 0x0800,  /* read_due counts */
 	WEIR__WRITE_DUE = 0x1000, /* write_due counts */
 	WEIR__ORPHAN = 0x2000,    /* gone is to be called from the loop */
-	WEIR__EOF_DONE = 0x4000   /* ops->eof was called */
+	WEIR__EOF_DONE = 0x4000,  /* ops->eof was called */
+	WEIR__PARTIAL = 0x8000    /* kept is partial.c's */
 };
 
 struct weir_server {
@@ -109,9 +111,10 @@ struct weir_req {
 	void *arg;
 	const char *head;   /* the head's octets: where they were read, or in `kept` */
 	weir_field *fields; /* of the head: the server's, or in `kept` */
-	char *kept;         /* one block with the fields and octets of the head */
-	weir_field *parts;  /* the fields of a section that is not complete yet; at the end of
-			       the body, the trailers with their octets behind them */
+	char *kept;         /* one block with the fields and octets of the head; or with those of
+			       one that has not come whole */
+	weir_field *parts;  /* the fields of a trailer section that is not complete yet; at the
+			       end of the body, the trailers with their octets behind them */
 	char *added;        /* fields, or trailers, of the reply to come, as text */
 	weir_task task;
 	int64_t length;     /* Content-Length of the request; -1: chunked */
@@ -119,7 +122,7 @@ struct weir_req {
 	int64_t owed;       /* queued when the write window began, and since */
 	uint32_t read_due, write_due; /* low 32 bits of the loop's ms */
 	uint32_t head_len;
-	uint32_t seen;  /* octets of an incomplete section that were looked at */
+	uint32_t seen;  /* octets of an incomplete trailer section that were looked at */
 	uint32_t came;  /* octets of the body in this window */
 	uint32_t ready; /* content in front of what is unread: parsed, not taken */
 	uint32_t peer;  /* after the stream has left: its peer */
@@ -159,6 +162,7 @@ static inline struct weir__mem *weir__server_mem(const weir_server *server)
 /* ---- conn.c: the machine ---- */
 
 extern const weir_stream_ops weir__http_ops;
+extern const weir_stream_ops weir__partial_ops; /* partial.c */
 
 /* Something was written outside of a callback, or the queue has emptied: goes on from there. */
 void weir__conn_rest(weir_stream *stream);
@@ -170,10 +174,16 @@ static inline weir_server *weir__conn_server(const weir_stream *stream)
 	return weir__stream_owner_arg(stream);
 }
 
+/* It has no exchange, but a part of a head. */
+static inline bool weir__conn_is_parked(const weir_stream *stream)
+{
+	return stream->ops == &weir__partial_ops;
+}
+
 /* False after weir_reply_switch: the stream is the application's. */
 static inline bool weir__conn_is(const weir_stream *stream)
 {
-	return stream->ops == &weir__http_ops;
+	return stream->ops == &weir__http_ops || weir__conn_is_parked(stream);
 }
 
 /* Closed, about to be, or given away: only the bits of the stream may be looked at. */
@@ -266,6 +276,23 @@ void weir__req_unindex(const struct weir_req *req);
 void weir__req_leave(struct weir_req *req);
 /* The block is given back. */
 void weir__req_free(struct weir_req *req);
+
+/* ---- partial.c: a head that has not come whole ---- */
+
+/* Keeps the octets of one that the parser wants more of. False: no memory. */
+bool weir__partial_begin(struct weir_req *req, const char *data, size_t len);
+/*
+ * Goes on with one that was kept. *used: as many octets are the head's; *event: what the
+ * parser says; when that is WEIR_HEAD_END, *head is all of it, for as long as it is kept.
+ * False: no memory.
+ */
+bool weir__partial_feed(struct weir_req *req, const char *data, size_t len, size_t *used,
+                        weir_event *event, weir_str *head);
+void weir__partial_free(struct weir_req *req);
+/* The exchange of the stream goes, the part of a head stays. */
+void weir__partial_park(weir_stream *stream);
+/* The stream of one that is parked is being closed. */
+void weir__partial_close(weir_stream *stream);
 
 /* ---- intake.c: octets ---- */
 

@@ -67,7 +67,9 @@ void weir__req_unindex(const struct weir_req *req)
  */
 void weir__req_strip(struct weir_req *req)
 {
-	if (req->kept)
+	if (weir__req_is(req, WEIR__PARTIAL))
+		weir__partial_free(req);
+	else if (req->kept)
 		weir__mem_free(weir__server_mem(req->server), req->kept,
 		               req->nfields * sizeof *req->fields + req->head_len);
 	if (req->added)
@@ -107,15 +109,16 @@ bool weir__req_keep_head(struct weir_req *req)
 {
 	const size_t fields = req->nfields * sizeof *req->fields;
 
-	if (req->kept || !req->head)
+	char *block;
+
+	if (!req->head || (req->kept && !weir__req_is(req, WEIR__PARTIAL)))
 		return true;
-	req->kept =
-		weir__mem_resize(weir__server_mem(req->server), NULL, 0, fields + req->head_len);
-	if (req->kept) {
-		memcpy(req->kept, req->fields, fields);
-		memcpy(req->kept + fields, req->head, req->head_len);
-		req->fields = (weir_field *)(void *)req->kept;
-		req->head = req->kept + fields;
+	block = weir__mem_resize(weir__server_mem(req->server), NULL, 0, fields + req->head_len);
+	if (block) {
+		memcpy(block, req->fields, fields);
+		memcpy(block + fields, req->head, req->head_len);
+		req->fields = (weir_field *)(void *)block;
+		req->head = block + fields;
 	} else {
 		weir__req_unindex(req);
 		req->fields = NULL;
@@ -123,7 +126,10 @@ bool weir__req_keep_head(struct weir_req *req)
 		req->nfields = 0;
 		req->head_len = 0;
 	}
-	return req->kept != NULL;
+	if (weir__req_is(req, WEIR__PARTIAL))
+		weir__partial_free(req);
+	req->kept = block;
+	return block != NULL;
 }
 
 void weir__req_leave(struct weir_req *req)

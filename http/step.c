@@ -7,7 +7,6 @@
 #include "http/conn.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* ---- the head ----------------------------------------------------------- */
 
@@ -59,24 +58,18 @@ static bool hand_over(struct weir_req *req)
 	return weir__req_returned(stream, req);
 }
 
-static void head_done(struct weir_req *req, const char *data, size_t len)
+static void head_done(struct weir_req *req, weir_str head)
 {
 	const weir_parser *p = &req->parser;
 
-	/* A trailer section may need `parts` before the head is put away. */
-	if (req->parts) {
-		memcpy(req->server->fields, req->parts, p->nfields * sizeof *req->parts);
-		weir__req_drop_parts(req);
-	}
-	req->head = data;
-	req->head_len = (uint32_t)len;
+	req->head = head.data;
+	req->head_len = (uint32_t)head.len;
 	req->fields = req->server->fields;
 	req->nfields = p->nfields;
 	weir__req_unindex(req);
 	req->length = p->framing == WEIR_CHUNKED ? -1 : (int64_t)p->left;
 	req->reading = req->length ? WEIR__READ_WAIT : WEIR__READ_WHOLE;
 	req->flags &= (uint16_t)~WEIR__READ_DUE;
-	req->seen = 0;
 }
 
 /* The client does not read its replies: further requests wait. */
@@ -89,10 +82,27 @@ static bool crowded(weir_stream *stream)
 	return weir_queued(stream) > high;
 }
 
-static bool step_head(struct weir_req *req, char *data, size_t len, size_t *used)
+/* As much of the head as there is. False: no memory. */
+static bool read_head(struct weir_req *req, const char *data, size_t len, size_t *used,
+                      weir_event *event, weir_str *head)
 {
-	const uint16_t most = (uint16_t)req->server->opts.max_fields;
 	weir_slice piece;
+
+	req->parser.fields = req->server->fields;
+	if (weir__req_is(req, WEIR__PARTIAL))
+		return weir__partial_feed(req, data, len, used, event, head);
+	*event = weir_parse(&req->parser, data, len, used, &piece);
+	*head = (weir_str){data, *used};
+	if (*event != WEIR_MORE)
+		return true;
+	*used = len;
+	return weir__partial_begin(req, data, len);
+}
+
+static bool step_head(struct weir_req *req, const char *data, size_t len, size_t *used)
+{
+	weir_event event;
+	weir_str head;
 
 	if (!weir__req_is(req, WEIR__STARTED)) {
 		if (crowded(req->stream))
@@ -101,19 +111,16 @@ static bool step_head(struct weir_req *req, char *data, size_t len, size_t *used
 		if (req->server->opts.log)
 			weir__access_begin(req);
 	}
-	if (!weir__take_room(req, req->server->fields, most, len)) {
+	if (!read_head(req, data, len, used, &event, &head)) {
 		weir__stream_doom(req->stream, -ENOMEM);
 		return false;
 	}
-	switch (weir_parse(&req->parser, data, len, used, &piece)) {
+	switch (event) {
 	case WEIR_MORE:
-		if (!weir__take_parts(req, most, len))
-			weir__stream_doom(req->stream, -ENOMEM);
 		return false;
 	case WEIR_HEAD_END:
-		/* Parts of this head may have been behind, until now. */
 		weir__note_behind(req, *used < len);
-		head_done(req, data, *used);
+		head_done(req, head);
 		return hand_over(req);
 	default:
 		weir__req_refuse_message(req);
