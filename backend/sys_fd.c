@@ -120,6 +120,16 @@ static int64_t write_masked(int fd, const struct weir__vec *vec, int n)
 }
 
 #if HAVE_MSG_NOSIGNAL || HAVE_SO_NOSIGPIPE
+static ssize_t send_pieces(int fd, const struct weir__vec *vec, int n, int flags)
+{
+	struct msghdr msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.msg_iov = as_iovec(vec);
+	msg.msg_iovlen = (uint16_t)n; /* widens to an int as well as to a size_t */
+	return sendmsg(fd, &msg, flags);
+}
+
 /* Sockets first, with one call: they are the usual case. */
 static int64_t write_quietly(int fd, const struct weir__vec *vec, int n)
 {
@@ -128,14 +138,11 @@ static int64_t write_quietly(int fd, const struct weir__vec *vec, int n)
 #else
 	const int flags = 0; /* SO_NOSIGPIPE is set on each */
 #endif
-	struct msghdr msg;
 	ssize_t put;
 
-	memset(&msg, 0, sizeof(msg));
-	msg.msg_iov = as_iovec(vec);
-	msg.msg_iovlen = (uint16_t)n; /* widens to an int as well as to a size_t */
 	do
-		put = n == 1 ? send(fd, vec->data, vec->len, flags) : sendmsg(fd, &msg, flags);
+		put = n == 1 ? send(fd, vec->data, vec->len, flags)
+		             : send_pieces(fd, vec, n, flags);
 	while (put < 0 && errno == EINTR);
 	if (put < 0 && errno == ENOTSOCK)
 		return write_masked(fd, vec, n);

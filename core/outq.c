@@ -95,6 +95,26 @@ int weir__outq_copy(struct weir__outq *q, struct weir__chunks *chunks, const wei
 	return 0;
 }
 
+char *weir__outq_room(struct weir__outq *q, struct weir__chunks *chunks, size_t len)
+{
+	if (len > WEIR__SEG_ROOM)
+		return NULL;
+	if (!q->tail || !q->tail->chunk || q->tail->room < len) {
+		struct weir__seg *seg = new_chunk(chunks);
+		if (!seg)
+			return NULL;
+		append(q, seg);
+	}
+	return (char *)(uintptr_t)q->tail->data + q->tail->len;
+}
+
+void weir__outq_filled(struct weir__outq *q, size_t len)
+{
+	q->tail->len += len;
+	q->tail->room -= (uint32_t)len;
+	q->queued += (int64_t)len;
+}
+
 struct weir__seg *weir__outq_ref(struct weir__mem *mem, weir_ref_fn *done, void *arg)
 {
 	struct weir__seg *ref = weir__mem_new(mem, sizeof *ref);

@@ -31,6 +31,10 @@ struct weir__outq {
 /* Copies the octets behind what is queued. All or nothing: 0 or -ENOMEM. */
 int weir__outq_copy(struct weir__outq *q, struct weir__chunks *chunks, const weir_str *pieces,
                     int n, size_t skip);
+/* Room for that many octets right behind what is queued, to be filled at once: `queued` grows
+   with weir__outq_filled. NULL: no memory, or more than a chunk has. */
+char *weir__outq_room(struct weir__outq *q, struct weir__chunks *chunks, size_t len);
+void weir__outq_filled(struct weir__outq *q, size_t len);
 /* A reference, to be queued with weir__outq_add. NULL: no memory. */
 struct weir__seg *weir__outq_ref(struct weir__mem *mem, weir_ref_fn *done, void *arg);
 void weir__outq_add(struct weir__outq *q, struct weir__seg *ref, const char *data, size_t len);

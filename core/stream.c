@@ -378,7 +378,7 @@ void weir__stream_hand_over(weir_stream *s, const weir_stream_ops *ops, void *ar
 
 int64_t weir_queued(const weir_stream *s)
 {
-	return s->flow ? s->flow->out.queued : 0;
+	return weir__queued(s);
 }
 
 int weir_peer(const weir_stream *s, char *text, size_t size)

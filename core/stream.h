@@ -76,6 +76,12 @@ void weir__stream_evictable(weir_stream *stream, bool yes);
 void weir__stream_offer(weir_stream *stream);
 /* As weir_writev, but only queues; weir__stream_flush sends. */
 int64_t weir__stream_gather(weir_stream *stream, const weir_str *pieces, int n);
+/*
+ * The same without a copy: room for that many octets behind what is queued, to be filled at
+ * once with no more than that, and then told of. NULL: there is none, for whatever reason.
+ */
+char *weir__stream_room(weir_stream *stream, size_t len);
+int64_t weir__stream_filled(weir_stream *stream, size_t len);
 void weir__stream_flush(weir_stream *stream);
 /* Asks a kernel that would take no more once again, before it says so by itself: many do
    only when a good part of their buffer is free. From the loop. */
@@ -165,6 +171,12 @@ struct weir__greeter {
 /* listen.c: whose streams it accepts; where its greeter stands, NULL being none. */
 struct weir__owner *weir__listener_owner(const weir_listener *listener);
 struct weir__greeter **weir__listener_greeter(weir_listener *listener);
+
+/* weir_queued, for those who ask all the time. */
+static inline int64_t weir__queued(const weir_stream *stream)
+{
+	return stream->flow ? stream->flow->out.queued : 0;
+}
 
 static inline bool weir__is(const weir_stream *stream, unsigned bits)
 {

@@ -62,7 +62,7 @@ static int64_t max_queue(const weir_stream *s)
 static int refuse(weir_stream *s)
 {
 	weir__set(s, WEIR__ABOVE);
-	if (weir_queued(s) <= low_mark(s))
+	if (weir__queued(s) <= low_mark(s))
 		weir__wait_for_room(loop_of(s), WEIR__RETRY_MS);
 	return WEIR_EFULL;
 }
@@ -73,7 +73,7 @@ static int may_queue(weir_stream *s, size_t len)
 	if (weir__is(s, WEIR__CLOSED | WEIR__FINISHING | WEIR__DOOMED | WEIR__LAST))
 		return WEIR_ECLOSED;
 	/* Negative where the user has lowered the maximum below what is queued. */
-	int64_t room = max_queue(s) - weir_queued(s);
+	int64_t room = max_queue(s) - weir__queued(s);
 	if (room >= 0 && len <= (uint64_t)room)
 		return 0;
 	/* What can fit at all may be tried again when the queue has fallen. */
@@ -155,7 +155,7 @@ static size_t send_pieces(weir_stream *s, const struct weir__vec *vec, int n)
 
 bool weir__all_sent(const weir_stream *s)
 {
-	return !weir_queued(s) && !waiting(s);
+	return !weir__queued(s) && !waiting(s);
 }
 
 /* Closes our direction once all is sent. */
@@ -180,7 +180,7 @@ static void shut_if_due(weir_stream *s)
 static void after_sending(weir_stream *s)
 {
 	const struct weir__flow *f = s->flow;
-	bool drained = weir__is(s, WEIR__ABOVE) && weir_queued(s) <= low_mark(s);
+	bool drained = weir__is(s, WEIR__ABOVE) && weir__queued(s) <= low_mark(s);
 	if (drained || (f && f->out.sent) || (weir__is(s, WEIR__LAST) && weir__all_sent(s)))
 		weir__errand(loop_of(s), &s->source);
 	shut_if_due(s);
@@ -251,7 +251,7 @@ static size_t send_now(weir_stream *s, const weir_str *pieces, int n)
 	int count = waiting(s) ? 0 : combine(s, pieces, n, vec);
 	if (!count)
 		return 0;
-	size_t before = (size_t)weir_queued(s);
+	size_t before = (size_t)weir__queued(s);
 	size_t sent = send_pieces(s, vec, count);
 	size_t old = sent < before ? sent : before;
 	if (old)
@@ -269,10 +269,10 @@ static bool queue(weir_stream *s, const weir_str *pieces, int n, size_t skip)
 /* What every write ends with: more than the kernel was tried with may be queued. */
 static int64_t written(weir_stream *s)
 {
-	if (weir_queued(s) > high_mark(s))
+	if (weir__queued(s) > high_mark(s))
 		weir__set(s, WEIR__ABOVE);
 	weir__stream_flush(s);
-	return weir_queued(s);
+	return weir__queued(s);
 }
 
 int64_t weir_writev(weir_stream *s, const weir_str *pieces, int n)
@@ -280,7 +280,7 @@ int64_t weir_writev(weir_stream *s, const weir_str *pieces, int n)
 	size_t len = length(pieces, n);
 	int result = may_copy(s, len);
 	if (result < 0 || !len)
-		return result < 0 ? result : weir_queued(s);
+		return result < 0 ? result : weir__queued(s);
 	size_t sent = send_now(s, pieces, n);
 	if (sent < len && !weir__is(s, WEIR__DOOMED) && !queue(s, pieces, n, sent)) {
 		/* With some octets at the kernel already, the stream cannot go on. */
@@ -308,9 +308,26 @@ int64_t weir__stream_gather(weir_stream *s, const weir_str *pieces, int n)
 		weir__flow_trim(s);
 		return result;
 	}
-	if (weir_queued(s) > high_mark(s))
+	if (weir__queued(s) > high_mark(s))
 		weir__set(s, WEIR__ABOVE);
-	return weir_queued(s);
+	return weir__queued(s);
+}
+
+char *weir__stream_room(weir_stream *s, size_t len)
+{
+	struct weir__flow *f = may_queue(s, len) == 0 ? weir__flow_get(s) : NULL;
+	char *room = f ? weir__outq_room(&f->out, &loop_of(s)->chunks, len) : NULL;
+	if (!room)
+		weir__flow_trim(s);
+	return room;
+}
+
+int64_t weir__stream_filled(weir_stream *s, size_t len)
+{
+	weir__outq_filled(&s->flow->out, len);
+	if (weir__queued(s) > high_mark(s))
+		weir__set(s, WEIR__ABOVE);
+	return weir__queued(s);
 }
 
 int64_t weir_write_ref(weir_stream *s, const void *data, size_t len, weir_ref_fn *done, void *arg)
@@ -319,7 +336,7 @@ int64_t weir_write_ref(weir_stream *s, const void *data, size_t len, weir_ref_fn
 	weir_str piece = {data, len};
 	int result = may_queue(s, len);
 	if (result < 0 || !len)
-		return result < 0 ? result : weir_queued(s);
+		return result < 0 ? result : weir__queued(s);
 	/* What may fail comes first: afterwards octets may be half sent. */
 	struct weir__seg *ref = weir__outq_ref(&loop->mem, done, arg);
 	if (!ref || !weir__flow_get(s)) {
@@ -363,7 +380,7 @@ void weir__stream_settle_output(weir_stream *s)
 {
 	if (!weir__output_tell(s, 0))
 		return;
-	if (!weir__is(s, WEIR__ABOVE) || weir_queued(s) > low_mark(s))
+	if (!weir__is(s, WEIR__ABOVE) || weir__queued(s) > low_mark(s))
 		return;
 	weir__unset(s, WEIR__ABOVE);
 	if (s->ops->drain)

@@ -92,7 +92,8 @@ void weir__req_conclude(struct weir_req *req)
 		weir__req_free(req);
 		return;
 	}
-	weir_hold(stream, false);
+	if (weir__conn_held(stream))
+		weir_hold(stream, false);
 	if (!keeps(req)) {
 		weir__req_part(req);
 		return;

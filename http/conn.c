@@ -90,7 +90,7 @@ static void idle(weir_stream *stream)
 static bool ahead(const weir_stream *stream, const struct weir_req *req)
 {
 	return req->reading == WEIR__READ_WAIT || req->reading == WEIR__READ_WHOLE ||
-	       (req->reading == WEIR__READ_HEAD && weir_queued(stream) > req->server->opts.high);
+	       (req->reading == WEIR__READ_HEAD && weir__queued(stream) > req->server->opts.high);
 }
 
 /* Nothing needs the exchange but a head that has not come whole. */
@@ -129,11 +129,11 @@ static void rest(weir_stream *stream, size_t left)
 {
 	struct weir_req *req = stream->arg;
 
-	if (weir_queued(stream))
+	if (weir__queued(stream))
 		weir__stream_flush(stream);
 	if (weir__conn_over(stream))
 		return;
-	if (req && !weir_queued(stream)) {
+	if (req && !weir__queued(stream)) {
 		req->flags &= (uint16_t)~WEIR__WRITE_DUE;
 		if (req->reading == WEIR__READ_HEAD && !weir__req_is(req, WEIR__STARTED) && !left &&
 		    !weir__conn_at_eof(stream)) {

@@ -90,15 +90,13 @@ void weir__date_refresh(struct weir__date *date, int64_t second)
 
 static char *decimal(char *out, uint64_t n)
 {
-	char digits[20];
-	size_t at = sizeof digits;
+	size_t len = 1;
 
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
-	memcpy(out, digits + at, sizeof digits - at);
-	return out + sizeof digits - at;
+	for (uint64_t rest = n / 10; rest; rest /= 10)
+		len++;
+	for (size_t at = len; at-- > 0; n /= 10)
+		out[at] = (char)('0' + n % 10);
+	return out + len;
 }
 
 size_t weir__emit_status(char *out, int status)
@@ -192,7 +190,13 @@ static bool all_are(const char *text, enum weir__octet kind)
 
 bool weir__is_value(const char *value)
 {
-	return all_are(value, WEIR__VALUE);
+	const uint32_t len = (uint32_t)strlen(value);
+	const uint8_t *octets = (const uint8_t *)value;
+	uint32_t at = weir__value_end(octets, 0, len);
+
+	while (at < len && octets[at] == '\t')
+		at = weir__value_end(octets, at + 1, len);
+	return at == len;
 }
 
 /* Frames the message or the connection, or is made for every reply. */

@@ -27,7 +27,7 @@ static int64_t patience(const weir_stream *stream, const struct weir_req *req)
 	case WEIR__READ_DROP:
 		return weir__conn_held(stream) ? -1 : opts->body_ms;
 	case WEIR__READ_LINGER:
-		return weir_queued(stream) ? -1 : WEIR__LINGER_MS;
+		return weir__queued(stream) ? -1 : WEIR__LINGER_MS;
 	default:
 		return -1;
 	}
@@ -76,7 +76,7 @@ void weir__limit_arm(weir_stream *stream, struct weir_req *req)
 /* A window of writing has ended. False: the peer took too little. */
 bool weir__limit_taken(const weir_stream *stream, struct weir_req *req)
 {
-	const int64_t queued = weir_queued(stream);
+	const int64_t queued = weir__queued(stream);
 
 	if (queued && req->owed - queued < req->server->write_need)
 		return false;

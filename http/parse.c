@@ -212,7 +212,7 @@ static bool see_more(struct weir__window *w, uint32_t begin)
  */
 static bool marked_lines(weir_parser *p, struct weir__window *w, uint32_t most)
 {
-	weir_field *f = p->fields;
+	weir_field *f = p->fields + p->nfields;
 	struct walk walk = walk_from(w, w->from);
 	uint32_t begin = w->from;
 
@@ -263,6 +263,7 @@ static bool at_beginning(const weir_parser *p)
 /* From the first octet of a request on. True: its head is whole and usual. */
 static bool whole_head(weir_parser *p, const uint8_t *data, uint32_t end)
 {
+	const uint32_t most = most_fields(p);
 	struct weir__window w;
 
 	p->pos = whole_request_line(p, data, end);
@@ -270,9 +271,12 @@ static bool whole_head(weir_parser *p, const uint8_t *data, uint32_t end)
 		return false;
 	p->state = WEIR__FIELD_LINE;
 	if (end - p->pos < WEIR__BLOCK)
-		return few_lines(p, data, end, most_fields(p));
+		return few_lines(p, data, end, most);
+	/* Where other requests follow, this one may have no more than its Host. */
+	if (few_lines(p, data, end, 1))
+		return true;
 	weir__look(&w, data, p->pos, end);
-	return marked_lines(p, &w, most_fields(p));
+	return marked_lines(p, &w, most - p->nfields);
 }
 
 /* From wherever it was left. */

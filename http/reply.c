@@ -1,11 +1,10 @@
 /*
  * reply.c: writing replies.
  *
- * A reply that is whole goes out with its head, and with whatever is queued
- * before it, in one call of the kernel. When more requests are here already, or
- * inside a callback when more of the same reply may follow, small pieces are
- * gathered in the queue instead, up to a chunk of them, and the machine sends
- * them all at once when it comes to rest.
+ * Inside a callback small pieces are gathered in the queue, up to a chunk of them,
+ * since more of the same reply, or the next one, may follow; the machine sends them
+ * all in one call of the kernel when it comes to rest. What is large, or written
+ * outside of callbacks, goes to the kernel at once, with whatever is queued before it.
  *
  * Nothing here calls the application.
  */
@@ -50,7 +49,7 @@ static int64_t total(const weir_str *pieces, int n)
 static bool fits(const struct weir_req *req, size_t len)
 {
 	const int32_t most = req->server->opts.max_queue;
-	const int64_t room = most - weir_queued(req->stream);
+	const int64_t room = most - weir__queued(req->stream);
 
 	if (room > 0 ? len <= (uint64_t)room : len == 0)
 		return true;
@@ -62,7 +61,7 @@ static bool fits(const struct weir_req *req, size_t len)
 /* Octets queued, or < 0 with nothing taken. */
 static int64_t put(struct weir_req *req, const weir_str *pieces, int n, bool gather)
 {
-	const int64_t before = weir_queued(req->stream);
+	const int64_t before = weir__queued(req->stream);
 	const int64_t len = total(pieces, n);
 	int64_t queued;
 
@@ -136,29 +135,71 @@ static void set_persist(struct weir_req *req, struct weir__reply_head *head, boo
 	}
 }
 
+/* All of the head but the application's fields, and with the empty line if there are none. */
+static size_t emit(const struct weir_req *req, const struct weir__reply_head *head, char *out)
+{
+	size_t len = weir__emit_head(out, &req->server->date, head);
+
+	if (!req->added_len) {
+		memcpy(out + len, "\r\n", 2);
+		len += 2;
+	}
+	return len;
+}
+
+/* Into the queue itself, without a copy on the way. False: there is no room of that kind. */
+static bool put_in_place(struct weir_req *req, const struct weir__reply_head *head, weir_str body)
+{
+	weir_stream *stream = req->stream;
+	const int64_t before = weir__queued(stream);
+	char *out = NULL;
+	size_t len;
+
+	if (body.len <= WEIR__GATHER_MAX)
+		out = weir__stream_room(stream,
+		                        (size_t)WEIR__HEAD_ROOM + req->added_len + 2 + body.len);
+	if (!out)
+		return false;
+	len = emit(req, head, out);
+	if (req->added_len) {
+		const weir_str fields = weir__added_section(req);
+		memcpy(out + len, fields.data, fields.len);
+		len += fields.len;
+	}
+	if (body.len)
+		memcpy(out + len, body.data, body.len);
+	len += body.len;
+	watch_writing(req, before, (int64_t)len, weir__stream_filled(stream, len));
+	return true;
+}
+
+static int64_t put_in_pieces(struct weir_req *req, const struct weir__reply_head *head,
+                             weir_str body, bool gather)
+{
+	char text[WEIR__HEAD_ROOM];
+	weir_str pieces[3];
+	int n = 0;
+
+	pieces[n++] = (weir_str){text, emit(req, head, text)};
+	if (req->added_len)
+		pieces[n++] = weir__added_section(req);
+	if (body.len)
+		pieces[n++] = body;
+	return put(req, pieces, n, gather);
+}
+
 /* Sends a head, and a body or the beginning of one. */
 static int64_t put_head(struct weir_req *req, const struct weir__reply_head *head, weir_str body,
                         bool gather)
 {
 	weir_server *server = req->server;
-	char text[WEIR__HEAD_ROOM];
-	weir_str pieces[3];
-	int n = 0;
-	size_t len;
 	int64_t queued;
 
 	weir__date_refresh(&server->date, weir__loop_wall(server->loop));
-	len = weir__emit_head(text, &server->date, head);
-	if (!req->added_len) {
-		memcpy(text + len, "\r\n", 2);
-		len += 2;
-	}
-	pieces[n++] = (weir_str){text, len};
-	if (req->added_len)
-		pieces[n++] = weir__added_section(req);
-	if (body.len)
-		pieces[n++] = body;
-	queued = put(req, pieces, n, gather);
+	if (gather && weir__queued(req->stream) < WEIR__CHUNK && put_in_place(req, head, body))
+		queued = weir__queued(req->stream);
+	else
+		queued = put_in_pieces(req, head, body, gather);
 	if (queued >= 0 && server->opts.log)
 		weir__access_reply(req, head->status, body.len);
 	return queued;
@@ -298,8 +339,7 @@ int64_t weir_reply(weir_req *req, int status, const char *type, const void *body
 	if (result == 0) {
 		head.length = announced(status, (int64_t)len);
 		set_persist(req, &head, is_last(req, true));
-		result = put_head(req, &head, content,
-		                  weir__req_is(req, WEIR__BUSY) && weir__req_is(req, WEIR__BEHIND));
+		result = put_head(req, &head, content, weir__req_is(req, WEIR__BUSY));
 	}
 	if (result < 0) {
 		/* No memory for what the kernel did not take: the reply is lost, and
@@ -367,7 +407,7 @@ int64_t weir_reply_write(weir_req *req, const void *data, size_t len)
 	if (req->writing == WEIR__WRITE_LENGTH && len > (uint64_t)req->reply_left)
 		return WEIR_EINVALID;
 	if (!len || req->writing == WEIR__WRITE_NOTHING)
-		return weir_queued(req->stream);
+		return weir__queued(req->stream);
 	if (!fits(req, len))
 		return WEIR_EFULL;
 	if (req->writing == WEIR__WRITE_CHUNKED)
@@ -452,5 +492,5 @@ int64_t weir_reply_interim(weir_req *req, int status)
 
 int64_t weir_reply_queued(const weir_req *req)
 {
-	return req->stream ? weir_queued(req->stream) : 0;
+	return req->stream ? weir__queued(req->stream) : 0;
 }

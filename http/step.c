@@ -23,7 +23,7 @@ static bool answer(struct weir_req *req)
 {
 	int result;
 
-	if (weir__health_asked(req))
+	if (req->server->opts.health && weir__health_asked(req))
 		result = weir__health_answer(req);
 	else if (!(req->server->opts.methods & WEIR_METHOD_BIT(req->parser.method)))
 		result = answer_method(req);
@@ -77,9 +77,9 @@ static bool crowded(weir_stream *stream)
 {
 	const int32_t high = weir__conn_server(stream)->opts.high;
 
-	if (weir_queued(stream) > high)
+	if (weir__queued(stream) > high)
 		weir__stream_flush(stream);
-	return weir_queued(stream) > high;
+	return weir__queued(stream) > high;
 }
 
 /* As much of the head as there is. False: no memory. */
