@@ -128,7 +128,7 @@ void *weir__pool_take(struct weir__pool *pool)
 {
 	void *block = pop(&pool->free);
 	if (!block)
-		return weir__mem_resize(pool->mem, NULL, 0, pool->size);
+		return weir__mem_new(pool->mem, pool->size);
 	pool->nfree--;
 	return block;
 }

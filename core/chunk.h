@@ -50,7 +50,7 @@ struct weir__pool {
 
 void weir__pool_init(struct weir__pool *pool, struct weir__mem *mem, size_t size);
 void weir__pool_free(struct weir__pool *pool);
-/* A block, not cleared, or NULL. */
+/* A block of zeroes, or one as it was given back but for its first pointer; or NULL. */
 void *weir__pool_take(struct weir__pool *pool);
 void weir__pool_give(struct weir__pool *pool, void *block);
 

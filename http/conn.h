@@ -86,6 +86,7 @@ struct weir_server {
 	struct weir_req *reqs; /* all exchanges alive */
 	weir_field *fields;    /* opts.max_fields of them, for a head read in one call … */
 	weir_field *trailers;  /* … and for a trailer section */
+	weir_str last; /* the head that was read last, while its octets are where they were */
 	const struct weir_req *indexed; /* whose fields are in the index; NULL: nobody's */
 	struct weir__index index;
 	char *spare; /* the last block that fields of a reply were collected in */
@@ -262,8 +263,10 @@ void weir__conn_closed(weir_stream *stream);
 
 /* An exchange for the stream. NULL: no memory. */
 struct weir_req *weir__req_begin(weir_stream *stream);
-/* Makes it ready for a request, or the next one. */
+/* Makes it ready for the next request. */
 void weir__req_await(struct weir_req *req);
+/* Its parser forgets the last one. */
+void weir__req_renew_parser(struct weir_req *req);
 /* What belongs to one request goes; what belongs to the connection stays, and the parts. */
 void weir__req_strip(struct weir_req *req);
 /* They go with the message: the parser goes on in a field that is cut, though nobody wants it. */

@@ -188,15 +188,24 @@ static bool all_are(const char *text, enum weir__octet kind)
 	return !*text;
 }
 
+bool weir__is_value_of(const char *value, size_t len)
+{
+	const uint8_t *octets = (const uint8_t *)value;
+	uint64_t bad = len < 8;
+
+	/* The last eight may be looked at twice. */
+	for (size_t at = 0; at + 8 < len; at += 8)
+		bad |= weir__not_value(weir__word(octets + at));
+	if (!bad && !weir__not_value(weir__word(octets + len - 8)))
+		return true;
+	while (len > 0 && weir__octet_is(octets[len - 1], WEIR__VALUE))
+		len--;
+	return len == 0;
+}
+
 bool weir__is_value(const char *value)
 {
-	const uint32_t len = (uint32_t)strlen(value);
-	const uint8_t *octets = (const uint8_t *)value;
-	uint32_t at = weir__value_end(octets, 0, len);
-
-	while (at < len && octets[at] == '\t')
-		at = weir__value_end(octets, at + 1, len);
-	return at == len;
+	return weir__is_value_of(value, strlen(value));
 }
 
 /* Frames the message or the connection, or is made for every reply. */

@@ -59,5 +59,6 @@ size_t weir__emit_chunk_line(char *out, uint64_t len);
 bool weir__is_field(const char *name, const char *value);
 /* Octets that a field's value may have. */
 bool weir__is_value(const char *value);
+bool weir__is_value_of(const char *value, size_t len);
 
 #endif

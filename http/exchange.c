@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "http/conn.h"
+#include "http/parse.h"
 
 void weir__req_drop_parts(struct weir_req *req)
 {
@@ -19,13 +20,17 @@ void weir__req_drop_parts(struct weir_req *req)
 	req->parts_cap = req->ntrailers = 0;
 }
 
-void weir__req_await(struct weir_req *req)
+void weir__req_renew_parser(struct weir_req *req)
 {
 	const weir_server *server = req->server;
 
-	weir__req_drop_parts(req);
 	weir_parser_init(&req->parser, &server->limits, server->fields,
 	                 (uint16_t)server->opts.max_fields);
+}
+
+void weir__req_await(struct weir_req *req)
+{
+	weir__req_drop_parts(req);
 	req->reading = WEIR__READ_HEAD;
 	req->writing = WEIR__WRITE_NONE;
 	req->flags &= WEIR__WRITE_DUE;
@@ -39,19 +44,18 @@ struct weir_req *weir__req_begin(weir_stream *stream)
 
 	if (!req)
 		return NULL;
-	memset(req, 0, sizeof *req);
-	if (server->opts.log)
-		*weir__note(req) = (struct weir__note){.open = false};
-	weir_task_init(&req->task, weir__req_settle, req);
 	req->stream = stream;
-	req->server = server;
+	if (!req->server) {
+		req->server = server;
+		weir_task_init(&req->task, weir__req_settle, req);
+	}
+	weir__req_renew_parser(req);
 	req->link = &server->reqs;
 	req->next = server->reqs;
 	if (req->next)
 		req->next->link = &req->next;
 	server->reqs = req;
 	stream->arg = req;
-	weir__req_await(req);
 	return req;
 }
 
@@ -92,6 +96,13 @@ void weir__req_free(struct weir_req *req)
 	weir__req_drop_parts(req);
 	if (req->peer)
 		weir__peer_give(&server->loop->peers, req->peer);
+	if (server->opts.log)
+		weir__note(req)->open = false;
+	req->peer = 0;
+	req->seen = req->ready = 0;
+	req->flags = 0;
+	req->reading = WEIR__READ_HEAD;
+	req->writing = WEIR__WRITE_NONE;
 	*req->link = req->next;
 	if (req->next)
 		req->next->link = req->link;

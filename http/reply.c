@@ -296,16 +296,25 @@ static int check_begin(const struct weir_req *req, int status)
 	return status < 200 || status > 599 || opens_tunnel(req, status) ? WEIR_EINVALID : 0;
 }
 
-/* A type that is longer than most goes with the application's fields. */
-static int set_type(struct weir_req *req, struct weir__reply_head *head, const char *type)
+/* False: octets that no field may have. */
+static bool set_type(struct weir__reply_head *head, const char *type)
 {
 	if (!type)
-		return 0;
-	head->type_len = strlen(type);
-	if (head->type_len > WEIR__TYPE_MAX)
-		return weir__add_field(req, "Content-Type", type);
+		return true;
 	head->type = type;
-	return 0;
+	head->type_len = strlen(type);
+	return weir__is_value_of(type, head->type_len);
+}
+
+/* One that is longer than most goes with the application's fields. */
+static int move_type(struct weir_req *req, struct weir__reply_head *head)
+{
+	const char *type = head->type;
+
+	if (head->type_len <= WEIR__TYPE_MAX)
+		return 0;
+	head->type = NULL;
+	return weir__add_field(req, "Content-Type", type);
 }
 
 /* 204 has no length; that of 304 would be the length of what is not sent; 205 is empty. */
@@ -326,14 +335,14 @@ int64_t weir_reply(weir_req *req, int status, const char *type, const void *body
 		weir__req_ended(req);
 		return WEIR_ECLOSED;
 	}
-	if (result == 0 && type && !weir__is_value(type))
+	if (result == 0 && !set_type(&head, type))
 		result = WEIR_EINVALID;
 	if (has_body(req, status))
 		content = (weir_str){body, len};
 	if (result == 0 && !fits(req, content.len))
 		result = WEIR_EFULL;
 	if (result == 0)
-		result = set_type(req, &head, type);
+		result = move_type(req, &head);
 	if (result < 0 && result != -ENOMEM)
 		return result;
 	if (result == 0) {

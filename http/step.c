@@ -5,10 +5,12 @@
  * hand the request to the application, and so end in whatever that does.
  */
 #include "http/conn.h"
+#include "http/parse.h"
 
 #include <errno.h>
+#include <string.h>
 
-/* ---- the head ----------------------------------------------------------- */
+/* ---- whose it is --------------------------------------------------------- */
 
 /* A method that the application does not want. */
 static int answer_method(struct weir_req *req)
@@ -82,15 +84,49 @@ static bool crowded(weir_stream *stream)
 	return weir__queued(stream) > high;
 }
 
+/* ---- the same head once more -------------------------------------------- */
+
+/*
+ * Clients that do not wait for replies mostly ask the same, octet for octet. What was made
+ * of the head before this one is then what would be made of this one, and still stands in
+ * parser and fields, if it was a request without a body.
+ */
+static bool is_repeated(const struct weir_req *req, const char *data, size_t len)
+{
+	const weir_str last = req->server->last;
+
+	return last.data && data == last.data + last.len && len >= last.len &&
+	       !memcmp(data, last.data, last.len);
+}
+
+static void note_head(const struct weir_req *req, weir_str head)
+{
+	const weir_parser *p = &req->parser;
+	const bool lasts = p->framing == WEIR_NO_BODY && !(p->seen & WEIR__CONTINUE) &&
+	                   !weir__req_is(req, WEIR__PARTIAL);
+
+	req->server->last = lasts ? head : (weir_str){NULL, 0};
+}
+
+/* ---- the head ----------------------------------------------------------- */
+
 /* As much of the head as there is. False: no memory. */
 static bool read_head(struct weir_req *req, const char *data, size_t len, size_t *used,
                       weir_event *event, weir_str *head)
 {
 	weir_slice piece;
 
-	req->parser.fields = req->server->fields;
 	if (weir__req_is(req, WEIR__PARTIAL))
 		return weir__partial_feed(req, data, len, used, event, head);
+	if (is_repeated(req, data, len)) {
+		*event = WEIR_HEAD_END;
+		*used = req->server->last.len;
+		*head = (weir_str){data, *used};
+		return true;
+	}
+	/* The last request's may be there still. */
+	if (req->parser.state != WEIR__EMPTY_LINES || req->parser.fields != req->server->fields)
+		weir__req_renew_parser(req);
 	*event = weir_parse(&req->parser, data, len, used, &piece);
 	*head = (weir_str){data, *used};
 	if (*event != WEIR_MORE)
@@ -120,6 +156,7 @@ static bool step_head(struct weir_req *req, const char *data, size_t len, size_t
 		return false;
 	case WEIR_HEAD_END:
 		weir__note_behind(req, *used < len);
+		note_head(req, head);
 		head_done(req, head);
 		return hand_over(req);
 	default:
