@@ -60,6 +60,8 @@ static int64_t read_pieces(int fd, const struct weir__vec *vec, int n)
 
 int64_t weir__sys_readv(int fd, const struct weir__vec *vec, int n)
 {
+	if (n == 1 && vec->len <= MOST_AT_ONCE)
+		return read_pieces(fd, vec, 1);
 	if (n < 1 || n > WEIR__VEC_MAX)
 		return -EINVAL;
 
@@ -157,6 +159,8 @@ static int64_t write_quietly(int fd, const struct weir__vec *vec, int n)
 
 int64_t weir__sys_writev(int fd, const struct weir__vec *vec, int n)
 {
+	if (n == 1 && vec->len <= MOST_AT_ONCE)
+		return write_quietly(fd, vec, 1);
 	if (n < 1 || n > WEIR__VEC_MAX)
 		return -EINVAL;
 

@@ -2,31 +2,15 @@
 #include "core/chunk.h"
 
 #include <errno.h>
-#include <string.h>
 
-/* How many chunks and blocks stay for the next borrower when nobody needs them. */
+/* How many chunks stay for the next borrower when nobody needs them. */
 #define KEEP_CHUNKS 16
-#define KEEP_BLOCKS 64
 #define RESERVE 2
-
-static void push(void **list, void *block)
-{
-	memcpy(block, list, sizeof *list);
-	*list = block;
-}
-
-static void *pop(void **list)
-{
-	void *block = *list;
-	if (block)
-		memcpy(list, block, sizeof *list);
-	return block;
-}
 
 static void drop(struct weir__mem *mem, void **list, size_t size)
 {
 	void *block;
-	while ((block = pop(list)) != NULL)
+	while ((block = weir__pop(list)) != NULL)
 		weir__mem_free(mem, block, size);
 }
 
@@ -39,7 +23,7 @@ int weir__chunks_init(struct weir__chunks *chunks, struct weir__mem *mem, int32_
 			weir__chunks_free(chunks);
 			return -ENOMEM;
 		}
-		push(&chunks->reserve, chunk);
+		weir__push(&chunks->reserve, chunk);
 		chunks->reserved++;
 	}
 	return 0;
@@ -80,7 +64,7 @@ void *weir__chunk_take(struct weir__chunks *chunks)
 {
 	if (!weir__chunks_room(chunks))
 		return NULL;
-	void *chunk = pop(&chunks->free);
+	void *chunk = weir__pop(&chunks->free);
 	if (chunk)
 		chunks->nfree--;
 	else
@@ -93,7 +77,7 @@ void *weir__chunk_take(struct weir__chunks *chunks)
 void *weir__chunk_take_output(struct weir__chunks *chunks)
 {
 	void *chunk = weir__chunk_take(chunks);
-	if (!chunk && (chunk = pop(&chunks->reserve)) != NULL) {
+	if (!chunk && (chunk = weir__pop(&chunks->reserve)) != NULL) {
 		chunks->reserved--;
 		chunks->nused++;
 	}
@@ -105,10 +89,10 @@ void weir__chunk_give(struct weir__chunks *chunks, void *chunk)
 	chunks->nused--;
 	if (chunks->reserved < RESERVE) {
 		chunks->reserved++;
-		push(&chunks->reserve, chunk);
+		weir__push(&chunks->reserve, chunk);
 	} else if (chunks->nfree < KEEP_CHUNKS) {
 		chunks->nfree++;
-		push(&chunks->free, chunk);
+		weir__push(&chunks->free, chunk);
 	} else {
 		weir__mem_free(chunks->mem, chunk, WEIR__CHUNK);
 	}
@@ -122,23 +106,4 @@ void weir__pool_init(struct weir__pool *pool, struct weir__mem *mem, size_t size
 void weir__pool_free(struct weir__pool *pool)
 {
 	drop(pool->mem, &pool->free, pool->size);
-}
-
-void *weir__pool_take(struct weir__pool *pool)
-{
-	void *block = pop(&pool->free);
-	if (!block)
-		return weir__mem_new(pool->mem, pool->size);
-	pool->nfree--;
-	return block;
-}
-
-void weir__pool_give(struct weir__pool *pool, void *block)
-{
-	if (pool->nfree >= KEEP_BLOCKS) {
-		weir__mem_free(pool->mem, block, pool->size);
-		return;
-	}
-	pool->nfree++;
-	push(&pool->free, block);
 }

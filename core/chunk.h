@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "backend/mem.h"
 
@@ -16,9 +17,24 @@
 /* What a queue of output needs of a chunk for itself, at most. */
 #define WEIR__CHUNK_HEAD 64
 
+/* A stack of blocks, linked through their first octets. */
+static inline void weir__push(void **stack, void *block)
+{
+	memcpy(block, stack, sizeof *stack);
+	*stack = block;
+}
+
+static inline void *weir__pop(void **stack)
+{
+	void *block = *stack;
+	if (block)
+		memcpy(stack, block, sizeof *stack);
+	return block;
+}
+
 struct weir__chunks {
 	struct weir__mem *mem;
-	void *free;    /* linked through their first octets */
+	void *free;    /* a stack */
 	void *reserve; /* two that only output may have when there are no others */
 	int32_t nfree, reserved;
 	int32_t nused, max;
@@ -40,6 +56,9 @@ bool weir__chunks_room(const struct weir__chunks *chunks);
 /* Whether the caps leave output that many octets of chunks. */
 bool weir__chunks_allow(const struct weir__chunks *chunks, size_t octets);
 
+/* How many blocks of a pool stay when nobody needs them. */
+#define WEIR__POOL_KEEPS 64
+
 /* Blocks of one size. */
 struct weir__pool {
 	struct weir__mem *mem;
@@ -51,7 +70,24 @@ struct weir__pool {
 void weir__pool_init(struct weir__pool *pool, struct weir__mem *mem, size_t size);
 void weir__pool_free(struct weir__pool *pool);
 /* A block of zeroes, or one as it was given back but for its first pointer; or NULL. */
-void *weir__pool_take(struct weir__pool *pool);
-void weir__pool_give(struct weir__pool *pool, void *block);
+static inline void *weir__pool_take(struct weir__pool *pool)
+{
+	void *block = weir__pop(&pool->free);
+	if (!block)
+		return weir__mem_new(pool->mem, pool->size);
+	pool->nfree--;
+	return block;
+}
+
+/* Keeps it for the next borrower, if not too many are. */
+static inline void weir__pool_give(struct weir__pool *pool, void *block)
+{
+	if (pool->nfree >= WEIR__POOL_KEEPS) {
+		weir__mem_free(pool->mem, block, pool->size);
+		return;
+	}
+	pool->nfree++;
+	weir__push(&pool->free, block);
+}
 
 #endif

@@ -297,14 +297,6 @@ void weir__stream_last(weir_stream *s)
 
 /* ---- making room -------------------------------------------------------- */
 
-void weir__stream_evictable(weir_stream *s, bool yes)
-{
-	if (yes == weir__is(s, WEIR__EVICTABLE))
-		return;
-	loop_of(s)->evictable += yes ? 1 : -1;
-	s->source.bits ^= WEIR__EVICTABLE;
-}
-
 /* For those that have no limit and so are not on the wheel. */
 static weir_stream *any_evictable(const weir_loop *loop, const struct weir__owner *owner)
 {

@@ -71,7 +71,7 @@ static inline void *weir__stream_owner_arg(const weir_stream *stream)
  */
 void weir__stream_limit(weir_stream *stream, int64_t ms);
 /* Says whether the stream may be closed to make room; `gone` says WEIR_EDRAINED. */
-void weir__stream_evictable(weir_stream *stream, bool yes);
+static inline void weir__stream_evictable(weir_stream *stream, bool yes);
 /* Has what is unread offered again, from the loop. */
 void weir__stream_offer(weir_stream *stream);
 /* As weir_writev, but only queues; weir__stream_flush sends. */
@@ -181,6 +181,14 @@ static inline int64_t weir__queued(const weir_stream *stream)
 static inline bool weir__is(const weir_stream *stream, unsigned bits)
 {
 	return (stream->source.bits & bits) != 0;
+}
+
+static inline void weir__stream_evictable(weir_stream *stream, bool yes)
+{
+	if (yes == weir__is(stream, WEIR__EVICTABLE))
+		return;
+	stream->owner->loop->evictable += yes ? 1 : -1;
+	stream->source.bits ^= WEIR__EVICTABLE;
 }
 
 static inline bool weir__may_evict(const weir_stream *stream, const struct weir__owner *owner)

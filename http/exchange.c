@@ -71,6 +71,9 @@ void weir__req_unindex(const struct weir_req *req)
  */
 void weir__req_strip(struct weir_req *req)
 {
+	/* Twice for most: when the reply is written, and when the block goes. */
+	if (!req->head && !req->kept && !req->added && !req->ops && !req->task.queued)
+		return;
 	if (weir__req_is(req, WEIR__PARTIAL))
 		weir__partial_free(req);
 	else if (req->kept)

@@ -14,7 +14,7 @@
 /* A registered name or IPv4 address, and perhaps a port: nearly all are. */
 static bool is_plain_host(const uint8_t *value, uint32_t len)
 {
-	uint32_t at = weir__run_on(value, 0, WEIR__REG_NAME);
+	uint32_t at = weir__host_end(value, 0, len);
 
 	if (at > 0 && value[at] == ':')
 		at = weir__run_on(value, at + 1, WEIR__DIGIT);

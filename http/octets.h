@@ -89,6 +89,19 @@ static inline uint32_t weir__target_end(const uint8_t *data, uint32_t at, uint32
 	return weir__run(data, at, end, WEIR__TARGET);
 }
 
+/* ... and for names of hosts, of which one of another kind is known to follow. */
+static inline uint32_t weir__host_end(const uint8_t *data, uint32_t at, uint32_t end)
+{
+	while (end - at >= 8) {
+		const uint64_t flags = weir__not_host(weir__word(data + at));
+
+		if (flags)
+			break;
+		at += 8;
+	}
+	return weir__run_on(data, at, WEIR__REG_NAME);
+}
+
 static inline uint32_t weir__value_end(const uint8_t *data, uint32_t at, uint32_t end)
 {
 	for (; end - at >= 8; at += 8) {

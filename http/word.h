@@ -71,6 +71,14 @@ static inline uint64_t weir__not_word(uint64_t word)
 	return (~(letter | digit | dash) | word) & WEIR__HIGH;
 }
 
+/* The same where a '.' may stand, too, as in nearly all names of hosts. */
+static inline uint64_t weir__not_host(uint64_t word)
+{
+	const uint64_t dot = ~weir__unlike(word & ~WEIR__HIGH, '.');
+
+	return weir__not_word(word) & (~dot | word);
+}
+
 /* The number of the lowest octet that is flagged; flags is not 0. */
 static inline uint32_t weir__flagged(uint64_t flags)
 {
