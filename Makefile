@@ -121,6 +121,7 @@ EXAMPLES = \
 
 BENCHES = \
 	bench/idle.c \
+	bench/floor.c \
 	bench/parse.c \
 	bench/chan.c \
 	bench/spawn.c \
@@ -128,6 +129,7 @@ BENCHES = \
 # What measuring programs share.
 BENCH_SRCS = \
 	bench/meter.c \
+	bench/listen.c \
 
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
