@@ -4,6 +4,7 @@
 #include "bench/listen.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -81,6 +82,38 @@ void listen_until_signal(void)
 	if (sigaction(SIGTERM, &ending, NULL) < 0 || sigaction(SIGINT, &ending, NULL) < 0 ||
 	    sigaction(SIGPIPE, &nothing, NULL) < 0)
 		meter_die("sigaction");
+}
+
+/* What the two below are about. */
+static sigset_t signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGCHLD);
+	return set;
+}
+
+void listen_hold_signals(void)
+{
+	const sigset_t set = signals();
+	struct sigaction nothing = {.sa_handler = SIG_IGN};
+
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigaction(SIGPIPE, &nothing, NULL) < 0)
+		meter_die("sigprocmask");
+}
+
+int listen_await_signal(void)
+{
+	const sigset_t set = signals();
+	int signo;
+
+	errno = sigwait(&set, &signo);
+	if (errno)
+		meter_die("sigwait");
+	return signo;
 }
 
 /* ---- how ---- */

@@ -26,6 +26,14 @@ void listen_say(const char *name, int fd);
 /* From now on SIGTERM and SIGINT end the process at once, and a peer that has left does not. */
 void listen_until_signal(void);
 
+/*
+ * The same for a thread or process that has others do its work: it is asked to end while it waits
+ * here, and so is told when a child of it ends (SIGCHLD). Hold signals before others begin; they are
+ * held for those as well.
+ */
+void listen_hold_signals(void);
+int listen_await_signal(void);
+
 /* Is this argument `--NAME=NUMBER`, of a number from 1 up? Then *value is it. */
 bool listen_option(const char *argument, const char *name, int32_t *value);
 
