@@ -121,6 +121,9 @@ EXAMPLES = \
 
 BENCHES = \
 	bench/idle.c \
+	bench/floor.c \
+	bench/threads.c \
+	bench/prefork.c \
 	bench/parse.c \
 	bench/chan.c \
 	bench/spawn.c \
@@ -128,6 +131,8 @@ BENCHES = \
 # What measuring programs share.
 BENCH_SRCS = \
 	bench/meter.c \
+	bench/listen.c \
+	bench/blocking.c \
 
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
