@@ -133,6 +133,12 @@ BENCH_SRCS = \
 	bench/meter.c \
 	bench/listen.c \
 	bench/blocking.c \
+	bench/option.c \
+	bench/tsv.c \
+	bench/memory.c \
+	bench/dial.c \
+	bench/subject.c \
+	bench/million.c \
 
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
