@@ -139,6 +139,7 @@ BENCH_SRCS = \
 	bench/dial.c \
 	bench/subject.c \
 	bench/million.c \
+	bench/histogram.c \
 
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
@@ -159,6 +160,7 @@ UNIT_TESTS = \
 	tests/unit/forwarded_test.c \
 	tests/unit/url_test.c \
 	tests/unit/parse_test.c \
+	tests/unit/histogram_test.c \
 
 BACKEND_TESTS = \
 	tests/backend/sys_test.c \
