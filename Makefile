@@ -300,6 +300,7 @@ TEST_SCRIPTS = \
 	tests/build_test.sh \
 	tests/examples_test.sh \
 	tests/cluster_test.sh \
+	tests/bench_run_test.sh \
 	tests/events_test.sh \
 	tests/fuzz_test.sh \
 	tests/standins/check.sh \
@@ -354,8 +355,23 @@ test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_P
 # With the main of tests/fuzz/replay.c, or with libFuzzer's: see tests/fuzz/README.md.
 fuzzers: $(CONFIG) $(FUZZ_PROGRAMS)
 
-bench: $(CONFIG) libweir.a $(BENCH_PROGRAMS)
+# Only builds what measures; `bench` runs it.
+bench-programs: $(CONFIG) libweir.a $(BENCH_PROGRAMS) $(EXAMPLE_PROGRAMS) tests/tools/after tests/tools/ask
 	@set -- $(BENCH_PROGRAMS); echo "$$# measuring programs in bench/"
+
+# Parts of it, and how long they take: see bench/run.sh.
+#     make bench BENCH_ONLY='throughput memory'
+BENCH_CHOICES = CC='$(CC)' BENCH_ONLY='$(BENCH_ONLY)' BENCH_SERVERS='$(BENCH_SERVERS)' \
+	BENCH_CONNECTIONS='$(BENCH_CONNECTIONS)' BENCH_IDLE='$(BENCH_IDLE)' \
+	BENCH_SECONDS='$(BENCH_SECONDS)' BENCH_PAIRS='$(BENCH_PAIRS)' \
+	BENCH_MILLION='$(BENCH_MILLION)'
+
+bench: bench-programs
+	@$(BENCH_CHOICES) sh $(srcdir)/bench/run.sh
+
+# The same for figures that are to stand somewhere: longer, in more turns, and with a whole million.
+soak-bench: bench-programs
+	@$(BENCH_CHOICES) BENCH_SOAK=1 sh $(srcdir)/bench/run.sh
 
 # The long runs behind figures of bench/RESULTS.md.
 soak-upload: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
@@ -451,9 +467,9 @@ clean:
 
 distclean: clean
 	rm -f config.h config.mk config.log $(DIST).tar.gz $(BUILD_MAKEFILE)
-	rm -rf coverage fuzz-soak
+	rm -rf coverage fuzz-soak bench/results
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
-.PHONY: all check test-programs fuzzers bench soak-upload soak-crowd soak-fuzz soak-reload \
-	soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy coverage run install uninstall dist clean \
-	distclean
+.PHONY: all check test-programs fuzzers bench-programs bench soak-bench soak-upload soak-crowd \
+	soak-fuzz soak-reload soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy coverage run \
+	install uninstall dist clean distclean

@@ -56,11 +56,13 @@ figure()
 	printf '  %s: %s %s\n' "$1" "$2" "$3"
 }
 
-# Octets that a process has written to and that are its own alone.
+# Octets that a process has written to and that are its own alone. (Pages of the program itself may be
+# dirty, too: its file was written just now.)
 private_octets()
 {
-	awk '/^Private_Dirty:/ { sum += $2 } END { if (sum) print sum * 1024 }' \
-		"/proc/$1/smaps_rollup" 2>/dev/null
+	awk '$1 ~ /^[0-9a-f]+-[0-9a-f]+$/ { writable = $2 ~ /w/ }
+		/^Private_Dirty:/ && writable { sum += $2 }
+		END { if (sum) print sum * 1024 }' "/proc/$1/smaps" 2>/dev/null
 }
 
 section_footprint()

@@ -48,11 +48,13 @@ servers=
 running=
 guard=
 
+# Those that have processes of their own are asked, so that they end them.
 clean_up()
 {
-	for process in $guard $running $servers; do
-		kill -s KILL "$process" && wait "$process"
-	done 2>/dev/null
+	[ -z "$guard" ] || dismiss_guard
+	for process in $running $servers; do
+		end "$process"
+	done
 	rm -rf "$scratch"
 }
 

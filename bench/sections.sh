@@ -57,12 +57,12 @@ section_latency()
 	rate=$(column per_second | awk '{ printf "%d", $1 / 2 }')
 	progress "64 connections, $rate requests a second, 0 and $idle_connections idle beside them"
 	turn=1
-	while [ "$turn" -le "$latency_pairs" ]; do
+	while [ "$turn" -le "$pairs" ]; do
 		for who in floor weir; do
 			for idle in 0 "$idle_connections"; do
 				use $who
 				load "$turn" $who --connections=64 --rate="$rate" --idle="$idle" \
-					--seconds="$latency_seconds" --warmup="$warmup" || wrong "latency, $who"
+					--seconds="$seconds" --warmup="$warmup" || wrong "latency, $who"
 				printf '  pair %s: %-8s %6s idle: p50 %s us, p99 %s us, p99.9 %s us\n' "$turn" $who \
 					"$idle" "$(column p50_us)" "$(column p99_us)" "$(column p99.9_us)"
 			done
@@ -137,7 +137,7 @@ curve_point()
 	fi
 	end_all
 	start "$1" || return 0
-	load 1 "$(label "$1")" --connections="$2" --seconds="$curve_seconds" --warmup="$warmup" ||
+	load 1 "$(label "$1")" --connections="$2" --seconds="$seconds" --warmup="$warmup" ||
 		is_peer "$1" || wrong "curves, $1, $2 connections"
 	[ -s "$scratch/one.tsv" ] || return 0
 	printf '  %-16s %6s connections: %9.0f/s, p99 %s us\n' "$(label "$1")" "$2" "$(column per_second)" \
@@ -185,9 +185,9 @@ plot()
 # idle OPTION…: bench/idle, its results to $table.
 idle()
 {
-	within 120 ./bench/idle "$@" --tsv="$table" >"$scratch/idle" 2>&1
+	within 120 ./bench/idle "$@" --tsv="$table" >"$scratch/idle" 2>"$scratch/idle.errors"
 	idle_status=$?
-	[ $idle_status = 0 ] || progress "$*: $(tail -n 1 "$scratch/idle")"
+	[ $idle_status = 0 ] || progress "not measured: $(tail -n 1 "$scratch/idle.errors")"
 	return $idle_status
 }
 
@@ -216,7 +216,10 @@ memory_curve()
 		end_all
 		start "$1" || return 0
 		idle "$connections" --modes=idle --address="$address" --pid="$server" \
-			--name="$(label "$1")" || continue
+			--name="$(label "$1")" || {
+			progress "$1, $connections connections"
+			continue
+		}
 		tail -n 1 "$table" | awk -F'\t' '{
 			printf "  %-12s %6d connections: %8.0f octets each, and %.0f in the kernel\n", $2, $3, $4, $5 }'
 	done

@@ -47,7 +47,11 @@ version_of()
 	h2o) h2o -v | sed -n '1s/.*version //p' ;;
 	node) node -v ;;
 	evhttp) version_in event2/event.h LIBEVENT_VERSION ;;
-	microhttpd) version_in microhttpd.h MHD_VERSION ;;
+	# 0x00097500 is 0.9.75.
+	microhttpd)
+		version_in microhttpd.h MHD_VERSION | sed 's/^0x//' |
+			awk '{ printf "%d.%d.%d\n", substr($1, 1, 2), substr($1, 3, 2), substr($1, 5, 2) }'
+		;;
 	esac
 }
 
