@@ -105,7 +105,8 @@ struct load {
 	int64_t busy; /* connections with replies to come */
 
 	/* The open loop: request n is due at epoch + n * interval. */
-	uint64_t next, end; /* the first not sent yet, the first that will not be (closed loop: 0) */
+	uint64_t next,
+		end; /* the first not sent yet, the first that will not be (closed loop: 0) */
 	int64_t epoch;
 	double interval;
 	int64_t behind; /* the longest that a request waited for the generator alone */

@@ -37,12 +37,16 @@ static double us(int64_t ns)
 	return (double)ns / 1e3;
 }
 
-/* Processor time between two samples, in s; < 0: unknown. */
+/* Processor time between two samples, in s; < 0: unknown. Only the sum is exact. */
 static struct meter_cpu spent(struct meter_cpu before, struct meter_cpu after)
 {
+	const double total = after.user + after.system - before.user - before.system;
+	double user = after.user - before.user;
+
 	if (before.user < 0 || after.user < 0)
 		return (struct meter_cpu){-1, -1};
-	return (struct meter_cpu){after.user - before.user, after.system - before.system};
+	user = user < 0 ? 0 : user > total ? total : user;
+	return (struct meter_cpu){user, total - user};
 }
 
 /* ---- while it runs ---- */
