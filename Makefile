@@ -127,8 +127,9 @@ BENCHES = \
 	bench/parse.c \
 	bench/chan.c \
 	bench/spawn.c \
+	bench/load.c \
 
-# What measuring programs share.
+# What measuring programs share, in an archive: each is linked with what it uses.
 BENCH_SRCS = \
 	bench/meter.c \
 	bench/listen.c \
@@ -140,6 +141,13 @@ BENCH_SRCS = \
 	bench/subject.c \
 	bench/million.c \
 	bench/histogram.c \
+	bench/load_options.c \
+	bench/load_dial.c \
+	bench/load_conn.c \
+	bench/load_reply.c \
+	bench/load_slow.c \
+	bench/load_server.c \
+	bench/load_report.c \
 
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
@@ -303,6 +311,7 @@ TEST_SCRIPTS = \
 	tests/bench_run_test.sh \
 	tests/events_test.sh \
 	tests/fuzz_test.sh \
+	tests/bench_test.sh \
 	tests/standins/check.sh \
 
 # ---- how ----
@@ -336,6 +345,11 @@ libweir.a: $(LIBRARY_OBJS)
 	$(AR) rc $@ $(LIBRARY_OBJS)
 	$(RANLIB) $@
 
+libbench.a: $(BENCH_OBJS)
+	rm -f $@
+	$(AR) rc $@ $(BENCH_OBJS)
+	$(RANLIB) $@
+
 # ---- running ----
 
 run: $(CONFIG) tests/examples/hello
@@ -344,13 +358,14 @@ run: $(CONFIG) tests/examples/hello
 # One or a few of them: make check TESTS='tests/unit/parse_test tests/build_test.sh'
 TESTS = $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 
-check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) $(TEST_PROGRAMS)
+check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) \
+	$(TEST_PROGRAMS)
 	@$(CMOCKA) || { echo 'the tests need cmocka: run sh tests/deps.sh, then ./configure' >&2; exit 1; }
 	@WEIR_SRCDIR=$(srcdir) WEIR_BACKEND=$(BACKEND) CC='$(CC)' sh $(srcdir)/tests/run.sh $(TESTS)
 
 # Only builds them; `check` runs them.
-test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) \
-	$(TEST_PROGRAMS)
+test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) \
+	$(FUZZ_PROGRAMS) $(TEST_PROGRAMS)
 
 # With the main of tests/fuzz/replay.c, or with libFuzzer's: see tests/fuzz/README.md.
 fuzzers: $(CONFIG) $(FUZZ_PROGRAMS)
@@ -461,7 +476,7 @@ dist: $(CONFIG)
 
 # By folder and not by list: a file may have left its list since.
 clean:
-	rm -f libweir.a $(PROGRAMS)
+	rm -f libweir.a libbench.a $(PROGRAMS)
 	for folder in $(FOLDERS); do rm -f $$folder/*.o; done
 	for file in $(PUBLIC_HEADERS); do rm -f include/$${file##*/}; done
 

@@ -42,6 +42,27 @@ static struct meter_cpu own_cpu(void)
 	return (struct meter_cpu){seconds(usage.ru_utime), seconds(usage.ru_stime)};
 }
 
+/* /proc tells both in ticks; the clock of a process tells their sum in nanoseconds. */
+static struct meter_cpu refine(int64_t pid, struct meter_cpu cpu)
+{
+#if defined(_POSIX_CPUTIME) && _POSIX_CPUTIME >= 0
+	const double ticks = cpu.user + cpu.system;
+	struct timespec t;
+	clockid_t clock;
+
+	if (ticks > 0 && clock_getcpuclockid((pid_t)pid, &clock) == 0 &&
+	    clock_gettime(clock, &t) == 0) {
+		const double scale = ((double)t.tv_sec + (double)t.tv_nsec / 1e9) / ticks;
+
+		cpu.user *= scale;
+		cpu.system *= scale;
+	}
+#else
+	(void)pid;
+#endif
+	return cpu;
+}
+
 /* Fields 14 and 15 of /proc/PID/stat. The name before them may hold anything, but ends with ')'. */
 struct meter_cpu meter_cpu(int64_t pid)
 {
@@ -67,6 +88,7 @@ struct meter_cpu meter_cpu(int64_t pid)
 		const double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
 
 		cpu = (struct meter_cpu){(double)user * tick, (double)system * tick};
+		cpu = refine(pid, cpu);
 	}
 	return cpu;
 }
