@@ -291,6 +291,7 @@ TEST_SCRIPTS = \
 	tests/rfc_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
+	tests/bench_servers_test.sh \
 	tests/cluster_test.sh \
 	tests/events_test.sh \
 	tests/fuzz_test.sh \
@@ -335,7 +336,8 @@ run: $(CONFIG) tests/examples/hello
 # One or a few of them: make check TESTS='tests/unit/parse_test tests/build_test.sh'
 TESTS = $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 
-check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) $(TEST_PROGRAMS)
+check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) \
+	$(TEST_PROGRAMS)
 	@$(CMOCKA) || { echo 'the tests need cmocka: run sh tests/deps.sh, then ./configure' >&2; exit 1; }
 	@WEIR_SRCDIR=$(srcdir) WEIR_BACKEND=$(BACKEND) CC='$(CC)' sh $(srcdir)/tests/run.sh $(TESTS)
 
