@@ -208,7 +208,12 @@ if runs ./bench/floor; then
 else
 	echo 'ok - floor # SKIP there is no epoll'
 fi
-for options in '' '--stack=min' '--reuse'; do
+small='--stack=min'
+if grep -e -fsanitize config.mk >/dev/null 2>&1; then
+	small='--stack=131072'
+	echo 'ok - threads --stack=min # SKIP sanitizers need more'
+fi
+for options in '' "$small" '--reuse'; do
 	# shellcheck disable=SC2086
 	ask_plainly ./bench/threads $options
 	ask_strictly
