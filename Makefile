@@ -307,6 +307,7 @@ TEST_SCRIPTS = \
 	tests/rfc_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
+	tests/bench_servers_test.sh \
 	tests/cluster_test.sh \
 	tests/bench_run_test.sh \
 	tests/events_test.sh \

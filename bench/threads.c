@@ -4,8 +4,8 @@
  *
  *     bench/threads [ADDRESS] [--stack=OCTETS|min] [--reuse]
  *
- *   --stack   for each thread; 2 MiB when not said; min: the least that the system gives. Below
- *             128 KiB the buffer on it is smaller.
+ *   --stack   for each thread; 2 MiB when not said; min: the least that works (16 KiB, or
+ *             more where the system says so). Below 128 KiB the buffer on it is smaller.
  *   --reuse   a thread whose connection has ended takes the next one; there is always one more than
  *             there are connections.
  *
@@ -32,6 +32,7 @@
 
 enum {
 	STACK = 2 * 1024 * 1024,
+	STACK_LEAST = 16 * 1024, /* a small buffer, the parser, and what the C library needs */
 	STACK_LARGE = 128 * 1024 /* enough for a buffer of BLOCKING_ROOM */
 };
 
@@ -39,9 +40,13 @@ static struct {
 	int listener;
 	pthread_attr_t attr;
 	void *(*thread)(void *arg); /* gets a connection, or nobody with --reuse */
-	atomic_int waiting;         /* --reuse: threads that accept */
+	pthread_mutex_t lock;       /* --reuse: of what follows */
+	pthread_cond_t wanted;      /* nobody waits */
+	int waiting;                /* threads that wait for a connection */
 	atomic_flag said;
-} self = {.said = ATOMIC_FLAG_INIT};
+} self = {.lock = PTHREAD_MUTEX_INITIALIZER,
+          .wanted = PTHREAD_COND_INITIALIZER,
+          .said = ATOMIC_FLAG_INIT};
 
 /* Says once that something has run out. */
 static void complain(const char *of, int error)
@@ -50,11 +55,16 @@ static void complain(const char *of, int error)
 		fprintf(stderr, "threads: %s: %s\n", of, strerror(error));
 }
 
+static void nap(void)
+{
+	const struct timespec ten_ms = {.tv_nsec = 10000000};
+
+	nanosleep(&ten_ms, NULL);
+}
+
 /* A descriptor of a connection; waits for one, and, if there are none, for descriptors. */
 static int next_connection(void)
 {
-	const struct timespec nap = {.tv_nsec = 10000000};
-
 	for (;;) {
 		const int fd = accept(self.listener, NULL, NULL);
 
@@ -66,7 +76,7 @@ static int next_connection(void)
 		if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
 			meter_die("accept");
 		complain("accept", errno);
-		nanosleep(&nap, NULL);
+		nap();
 	}
 }
 
@@ -97,25 +107,40 @@ static void *accept_all(void *arg)
 
 /* ---- a thread for one connection after the other ---- */
 
-static void *start_first(void *arg)
+static void change_waiting(int by)
+{
+	pthread_mutex_lock(&self.lock);
+	self.waiting += by;
+	if (self.waiting == 0)
+		pthread_cond_signal(&self.wanted);
+	pthread_mutex_unlock(&self.lock);
+}
+
+/* Sees to it that somebody waits for the next connection. */
+static void *start_all(void *arg)
 {
 	(void)arg;
-	atomic_store(&self.waiting, 1);
-	if (!start_thread(-1))
-		meter_die("threads");
+	for (;;) {
+		pthread_mutex_lock(&self.lock);
+		while (self.waiting > 0)
+			pthread_cond_wait(&self.wanted, &self.lock);
+		pthread_mutex_unlock(&self.lock);
+		if (start_thread(-1))
+			change_waiting(1);
+		else
+			nap();
+	}
 	return NULL;
 }
 
-/* Whoever takes a connection sees to it that somebody waits for the next. */
 static void serve_all(struct blocking *server)
 {
 	for (;;) {
 		const int fd = next_connection();
 
-		if (atomic_fetch_sub(&self.waiting, 1) == 1 && start_thread(-1))
-			atomic_fetch_add(&self.waiting, 1);
+		change_waiting(-1);
 		blocking_serve(server, fd);
-		atomic_fetch_add(&self.waiting, 1);
+		change_waiting(1);
 	}
 }
 
@@ -163,6 +188,8 @@ static void set_stack(size_t size)
 int main(int argc, char **argv)
 {
 	const char *address = LISTEN_DEFAULT;
+	const int32_t least =
+		(int32_t)PTHREAD_STACK_MIN > STACK_LEAST ? (int32_t)PTHREAD_STACK_MIN : STACK_LEAST;
 	int32_t stack = STACK;
 	bool reuse = false;
 	pthread_t first;
@@ -173,8 +200,8 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "--reuse"))
 			reuse = true;
 		else if (!strcmp(argv[i], "--stack=min"))
-			stack = (int32_t)PTHREAD_STACK_MIN;
-		else if (!listen_option(argv[i], "stack", &stack)) {
+			stack = least;
+		else if (!listen_option(argv[i], "stack", &stack) || stack < least) {
 			fprintf(stderr,
 			        "usage: threads [ADDRESS] [--stack=OCTETS|min] [--reuse]\n");
 			return 2;
@@ -185,7 +212,7 @@ int main(int argc, char **argv)
 	self.listener = listen_on(address, 0);
 	blocking_prepare(self.listener);
 	listen_say("threads", self.listener);
-	errno = pthread_create(&first, NULL, reuse ? start_first : accept_all, NULL);
+	errno = pthread_create(&first, NULL, reuse ? start_all : accept_all, NULL);
 	if (errno)
 		meter_die("pthread_create");
 	listen_await_signal();
