@@ -124,6 +124,8 @@ BENCHES = \
 	bench/parse.c \
 	bench/chan.c \
 	bench/spawn.c \
+	bench/timers.c \
+	bench/backends.c \
 
 # What measuring programs share.
 BENCH_SRCS = \
@@ -295,6 +297,7 @@ TEST_SCRIPTS = \
 	tests/cluster_test.sh \
 	tests/events_test.sh \
 	tests/fuzz_test.sh \
+	tests/bench_tools_test.sh \
 	tests/standins/check.sh \
 
 # ---- how ----
@@ -336,13 +339,14 @@ run: $(CONFIG) tests/examples/hello
 # One or a few of them: make check TESTS='tests/unit/parse_test tests/build_test.sh'
 TESTS = $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 
-check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) $(TEST_PROGRAMS)
+check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) $(TEST_PROGRAMS) \
+	$(BENCH_PROGRAMS)
 	@$(CMOCKA) || { echo 'the tests need cmocka: run sh tests/deps.sh, then ./configure' >&2; exit 1; }
 	@WEIR_SRCDIR=$(srcdir) WEIR_BACKEND=$(BACKEND) CC='$(CC)' sh $(srcdir)/tests/run.sh $(TESTS)
 
 # Only builds them; `check` runs them.
 test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) \
-	$(TEST_PROGRAMS)
+	$(TEST_PROGRAMS) $(BENCH_PROGRAMS)
 
 # With the main of tests/fuzz/replay.c, or with libFuzzer's: see tests/fuzz/README.md.
 fuzzers: $(CONFIG) $(FUZZ_PROGRAMS)
@@ -378,6 +382,10 @@ soak-balance: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 
 soak-haproxy: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 	@SOAK_SECONDS='$(SOAK_SECONDS)' sh $(srcdir)/tests/soak.sh haproxy
+
+# A million connections at once: bench/idle.
+soak-million: $(CONFIG) $(BENCH_PROGRAMS)
+	@sh $(srcdir)/tests/soak.sh million
 
 # Builds and tests in coverage/, and says how much of http/ was reached.
 coverage: $(CONFIG)
@@ -448,5 +456,5 @@ distclean: clean
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
 .PHONY: all check test-programs fuzzers bench soak-upload soak-crowd soak-fuzz soak-reload \
-	soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy coverage run install uninstall dist clean \
-	distclean
+	soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy soak-million coverage run install uninstall \
+	dist clean distclean
