@@ -128,6 +128,8 @@ BENCHES = \
 	bench/chan.c \
 	bench/spawn.c \
 	bench/load.c \
+	bench/timers.c \
+	bench/backends.c \
 
 # What measuring programs share, in an archive: each is linked with what it uses.
 BENCH_SRCS = \
@@ -313,6 +315,7 @@ TEST_SCRIPTS = \
 	tests/events_test.sh \
 	tests/fuzz_test.sh \
 	tests/bench_test.sh \
+	tests/bench_tools_test.sh \
 	tests/standins/check.sh \
 
 # ---- how ----
@@ -418,6 +421,10 @@ soak-balance: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 soak-haproxy: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 	@SOAK_SECONDS='$(SOAK_SECONDS)' sh $(srcdir)/tests/soak.sh haproxy
 
+# A million connections at once: bench/idle.
+soak-million: $(CONFIG) $(BENCH_PROGRAMS)
+	@sh $(srcdir)/tests/soak.sh million
+
 # Builds and tests in coverage/, and says how much of http/ was reached.
 coverage: $(CONFIG)
 	@sh $(srcdir)/tests/coverage.sh
@@ -487,5 +494,5 @@ distclean: clean
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
 .PHONY: all check test-programs fuzzers bench-programs bench soak-bench soak-upload soak-crowd \
-	soak-fuzz soak-reload soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy coverage run \
+	soak-fuzz soak-reload soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy soak-million coverage run \
 	install uninstall dist clean distclean

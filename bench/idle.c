@@ -420,7 +420,8 @@ static void complete(struct order *order)
 		fprintf(stderr, "idle: at most %" PRId64 " descriptors here\n", limit);
 		exit(1);
 	}
-	if (!order->million && !(order->fds = calloc((size_t)order->connections, sizeof *order->fds)))
+	if (!order->million &&
+	    !(order->fds = calloc((size_t)order->connections, sizeof *order->fds)))
 		meter_die("calloc");
 	if (order->tsv_path)
 		order->tsv = order->of_million.tsv = tsv_open(order->tsv_path, header);

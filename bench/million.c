@@ -33,6 +33,7 @@ enum {
 	BATCH = 64,  /* connections that a client opens at a time */
 	PER_SOURCE = 10000,
 	CLIENTS = 1024, /* at most */
+	ACTIVE = 8,     /* clients that do something at a time: they share processors */
 	PHASE_MS = 300000,
 	EACH = 10752, /* octets that a connection takes of the machine, in kernel and user space */
 	MIB = 1 << 20
@@ -342,33 +343,51 @@ static void start_clients(struct run *run)
 	}
 }
 
-/* Has all clients do it, and says what came of it; the seconds that it took. */
-static double order_all(struct run *run, char order, const char *what)
+static void give(const struct client *client, char order)
+{
+	if (write(client->fd, &order, 1) != 1)
+		meter_die("a client");
+}
+
+static void add(struct report *sum, const struct client *client, const char *what)
+{
+	struct report one;
+
+	if (!await(client->fd, &one, sizeof one)) {
+		fprintf(stderr, "idle: a client does not end in time: %s\n", what);
+		exit(1);
+	}
+	sum->right += one.right;
+	sum->wrong += one.wrong;
+	sum->error = sum->error ? sum->error : one.error;
+}
+
+static void print_phase(const char *what, double seconds, const struct report *sum)
+{
+	printf("%-38s %8.1f s  %9" PRId64 " right", what, seconds, sum->right);
+	if (sum->wrong)
+		printf("  %" PRId64 " WRONG: %s (%" PRId64 ")", sum->wrong,
+		       sum->error < 0 ? strerror((int)-sum->error) : "status", sum->error);
+	printf("\n");
+	fflush(stdout);
+}
+
+/* Has all clients do it, so many at a time, and says what came of it; the seconds that it took. */
+static double order_all(struct run *run, char order, int at_a_time, const char *what)
 {
 	const int64_t begin = meter_now();
-	struct report sum = {0}, one;
+	struct report sum = {0};
 
-	for (int i = 0; i < run->nclients; i++)
-		if (write(run->clients[i].fd, &order, 1) != 1)
-			meter_die("a client");
-	for (int i = 0; i < run->nclients; i++) {
-		if (!await(run->clients[i].fd, &one, sizeof one)) {
-			fprintf(stderr, "idle: a client does not end in time: %s\n", what);
-			exit(1);
-		}
-		sum.right += one.right;
-		sum.wrong += one.wrong;
-		sum.error = sum.error ? sum.error : one.error;
+	for (int i = 0; i < run->nclients + at_a_time; i++) {
+		if (i >= at_a_time && i - at_a_time < run->nclients)
+			add(&sum, &run->clients[i - at_a_time], what);
+		if (i < run->nclients)
+			give(&run->clients[i], order);
 	}
 
 	const double seconds = (double)(meter_now() - begin) / 1e9;
 
-	printf("%-38s %8.1f s  %9" PRId64 " right", what, seconds, sum.right);
-	if (sum.wrong)
-		printf("  %" PRId64 " WRONG: %s (%" PRId64 ")", sum.wrong,
-		       sum.error < 0 ? strerror((int)-sum.error) : "status", sum.error);
-	printf("\n");
-	fflush(stdout);
+	print_phase(what, seconds, &sum);
 	run->status |= sum.right != run->opts.connections;
 	return seconds;
 }
@@ -495,13 +514,13 @@ int million_run(const struct million_opts *opts)
 	       run.opts.workers, run.nclients, weir_backend());
 	look(&before, &run);
 
-	const double seconds = order_all(&run, OPEN, "all open, each has served one");
+	const double seconds = order_all(&run, OPEN, ACTIVE, "all open, each has served one");
 
 	look(&after, &run);
 	report(&run, &before, &after, seconds);
-	order_all(&run, AGAIN, "each has served one more");
+	order_all(&run, AGAIN, ACTIVE, "each has served one more");
 	if (opts->idle_ms)
-		order_all(&run, STAY, "all closed by the server for idleness");
+		order_all(&run, STAY, CLIENTS, "all closed by the server for idleness");
 	end_all(&run);
 	return run.status;
 }
