@@ -71,24 +71,29 @@ function marker(shape, x, y, color) {
 		printf "<path d=\"M%.1f %.1fl4.8 4.8l-4.8 4.8l-4.8-4.8z\"", x, y - 4.8
 	printf " fill=\"%s\" stroke=\"#ffffff\" stroke-width=\"1\"/>\n", color
 }
-# A name keeps its color in all pictures.
+# A name keeps its color in all pictures. `name, more` is a variant: of the same color, with dashes.
 function known_colors() {
-	color["weir"] = "#0b5fd6"; color["floor"] = "#222222"
-	color["threads"] = "#d62728"; color["threads, reused"] = "#f0803c"
-	color["prefork"] = "#8c564b"; color["nginx"] = "#2a9d3a"; color["lighttpd"] = "#9a9a00"
-	color["haproxy"] = "#8e44ad"; color["h2o"] = "#12a5a5"; color["evhttp"] = "#e377c2"
-	color["microhttpd"] = "#7f8fa6"; color["node"] = "#e0a800"
-	others = split("#0b5fd6 #d62728 #2a9d3a #8e44ad #e0a800 #12a5a5 #8c564b #e377c2 #7f8fa6 #222222",
-		other, " ")
-	dashes["floor"] = dashes["threads, reused"] = "6 4"
+	color["weir"] = color["epoll"] = "#0b5fd6"; color["floor"] = "#222222"
+	color["threads"] = color["select"] = "#d62728"; color["prefork"] = "#8c564b"
+	color["nginx"] = "#2a9d3a"; color["lighttpd"] = "#9a9a00"; color["haproxy"] = "#8e44ad"
+	color["h2o"] = "#12a5a5"; color["evhttp"] = "#e377c2"; color["microhttpd"] = "#7f8fa6"
+	color["node"] = "#e0a800"
+	others = split("#2a9d3a #8e44ad #e0a800 #12a5a5 #8c564b #e377c2 #7f8fa6", other, " ")
 	wide["weir"] = 1
 }
-function choose_styles(    i) {
+function choose_styles(    i, base) {
 	known_colors()
 	for (i = 1; i <= names; i++) {
-		if (!(name[i] in color))
-			color[name[i]] = other[(i - 1) % others + 1]
+		base = name[i]
+		sub(/,.*/, "", base)
+		if (!(base in color))
+			color[base] = other[used++ % others + 1]
+		color[name[i]] = color[base]
 		shape[name[i]] = (i - 1) % 4
+		if (base != name[i] || base == "floor")
+			dashes[name[i]] = "6 4"
+		if (right < 76 + length(name[i]) * 7.4)
+			right = int(76 + length(name[i]) * 7.4)
 	}
 }
 function begin_picture() {
@@ -172,7 +177,7 @@ function draw_legend(    i, at, start) {
 }
 BEGIN {
 	step[1] = 1; step[2] = 2; step[3] = 5; step[4] = 10
-	left = 96; right = 190; top = 50; bottom = 62; width = 600; height = 380
+	left = 96; right = 160; top = 50; bottom = 62; width = 600; height = 380
 }
 $2 > 0 && $3 > 0 {
 	if (!($1 in count))

@@ -53,6 +53,7 @@ idle_connections=${BENCH_IDLE:-10000}
 memory_connections='100 1000 10000'
 million=${BENCH_MILLION:-100000}
 parse_ms=5
+backends_ms=50
 
 results=bench/results
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-bench.XXXXXX") || exit 1

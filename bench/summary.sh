@@ -182,11 +182,17 @@ latency()
 	done
 }
 
+# Of the time limits that connections have, and of timers that programs start.
 timers()
 {
-	for what in arm refresh; do
-		values "$results/timers.tsv" ns "what=$what" |
-			judge "timer, $what" at-most 10 ' ns' %.1f
+	file=$results/timers.tsv
+	for armed in 10000 1000000; do
+		for what in 'limit:arm' 'limit:refresh, by turns' 'timer:arm, for any delay' \
+			'timer:refresh, by turns, any delay'; do
+			for column in least ns most; do
+				values "$file" $column "kind=${what%%:*}" "what=${what#*:}" "armed=$armed"
+			done | judge "${what%%:*}, ${what#*:}, $armed armed" at-most 10 ' ns' %.1f
+		done
 	done
 }
 
