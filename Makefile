@@ -471,7 +471,7 @@ dist: $(CONFIG)
 	@here=`pwd`; cd $(srcdir) && \
 	{ test -e .git && git ls-files 2>/dev/null | grep . || \
 	find backend core http tests bench [A-Z]*.md LICENSE configure Makefile .[a-z]* -type f \
-		! -name '*.o' ! -path '.git/*' 2>/dev/null; } | \
+		! -name '*.o' ! -path '.git/*' ! -path 'bench/results/*' 2>/dev/null; } | \
 	while read -r file; do \
 		case " $(PROGRAMS) " in *" $$file "*) continue;; esac; \
 		if test -f "$$file"; then echo "$$file"; fi; \

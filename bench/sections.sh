@@ -73,12 +73,26 @@ section_latency()
 
 # ---- what a request asks of the system ----
 
-# strace COUNTS: `name calls` of what strace -c has written.
-calls_of()
+# trace_load SECONDS: which calls the server makes, and how often, as `name calls` in $scratch/calls, and
+# with them the requests.
+trace_load()
 {
-	awk '/^-/ { inside = !inside; next } inside && $NF != "total" { print $NF, $4 }' "$1"
+	end_all
+	start weir || return 1
+	: >"$scratch/strace.said"
+	$on_load strace -f -c -o "$scratch/strace" -p "$server" 2>"$scratch/strace.said" &
+	tracer=$!
+	servers="$servers $tracer"
+	await 3 grep -i attached "$scratch/strace.said" >/dev/null || return 1
+	load 1 weir --connections=64 --seconds="$1" --warmup=0 || return 1
+	end $tracer INT
+	awk '/^-/ { inside = !inside; next } inside && $NF != "total" { print $NF, $4 }' "$scratch/strace" \
+		>"$scratch/calls"
+	echo "requests $(column requests)" >>"$scratch/calls"
 }
 
+# A short run and a longer one: what the longer one has more of is what requests cost, without what
+# connections do once and what is under way at the end.
 section_calls()
 {
 	need calls bench/load || return 0
@@ -86,26 +100,23 @@ section_calls()
 		skip calls 'strace is not here'
 		return 0
 	}
-	end_all
-	start weir || return 0
-	begin_results calls
-	$on_load strace -f -c -o "$scratch/strace" -p "$server" 2>"$scratch/strace.errors" &
-	tracer=$!
-	servers="$servers $tracer"
-	await 3 grep -i attached "$scratch/strace.errors" >/dev/null || {
-		skip calls 'strace may not look at processes'
+	begin_results calls-load
+	if ! trace_load 1 || ! mv "$scratch/calls" "$scratch/calls.short" || ! trace_load 4; then
+		skip calls "strace does not say: $(tail -n 1 "$scratch/strace.said")"
 		return 0
-	}
-	traced=$table
-	table=$results/calls-load.tsv
-	rm -f "$table"
-	load 1 weir --connections=64 --seconds="$seconds" --warmup=0
-	end $tracer INT
-	table=$traced
-	printf 'call\tcalls\trequests\tper_request\n' >"$table"
-	calls_of "$scratch/strace" | while read -r call calls; do
-		printf '%s\t%s\t%s\n' "$call" "$calls" "$(column requests)"
-	done | awk -F'\t' '$3 > 0 { printf "%s\t%s\t%s\t%.4f\n", $1, $2, $3, $2 / $3 }' >>"$table"
+	fi
+	begin_results calls
+	awk '
+		NR == FNR { short[$1] = $2; next }
+		{ long[$1] = $2 }
+		END {
+			print "call\tcalls\trequests\tper_request"
+			requests = long["requests"] - short["requests"]
+			for (call in long)
+				if (call != "requests" && requests > 0)
+					printf "%s\t%d\t%d\t%.4f\n", call, long[call] - short[call], requests,
+						(long[call] - short[call]) / requests
+		}' "$scratch/calls.short" "$scratch/calls" >"$table"
 	sed '1d; s/^/  /' "$table"
 }
 

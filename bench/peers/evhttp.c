@@ -1,6 +1,6 @@
 /*
  * libevent's evhttp, for the comparison with weir's hello: one thread, a port that the system
- * chooses. bench/peers.sh compiles it where the library is found; nothing of weir is in it.
+ * chooses. bench/servers.sh compiles it where the library is found; nothing of weir is in it.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
