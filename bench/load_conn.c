@@ -167,7 +167,9 @@ static void ended(struct load_conn *conn, uint64_t *errors)
 
 	conn->stream = NULL;
 	if (load->phase == LOAD_OPENING && conn->waiting)
-		load_die(load, errors == &load->errors.refused ? -ECONNREFUSED : WEIR_ECLOSED);
+		load_die(load, errors == &load->errors.refused ? -ECONNREFUSED
+		               : errors == &load->errors.bad   ? WEIR_EMALFORMED
+		                                               : WEIR_ECLOSED);
 	if (conn->waiting)
 		lose(conn, errors);
 	else if (conn->number >= load->options.connections)
@@ -246,23 +248,32 @@ static void go_on(struct load_conn *conn, int64_t now, bool last)
 		send_batch(conn);
 }
 
+/* What has come is no reply, or one that nobody has asked for. */
+static void misbehaved(struct load_conn *conn, bool asked)
+{
+	load_hang_up(conn);
+	if (asked && !conn->waiting)
+		conn->waiting = 1;
+	else if (!asked)
+		conn->load->errors.bad++;
+	ended(conn, &conn->load->errors.bad);
+}
+
 static size_t on_data(weir_stream *stream, const char *data, size_t len, void *arg)
 {
 	struct load_conn *conn = arg;
 	const int64_t now = meter_now();
 	enum load_event event;
 	size_t used = 0;
+	const bool asked = conn->waiting > 0;
 	const uint32_t replies = count_replies(conn, data, len, &used, &event);
 
 	(void)stream;
 	record(conn, now, replies);
 	conn->waiting -= replies;
-	if (event == LOAD_BAD) {
-		load_hang_up(conn);
-		ended(conn, &conn->load->errors.bad);
-		return len;
-	}
-	if (replies)
+	if (event == LOAD_BAD)
+		misbehaved(conn, asked);
+	else if (replies)
 		go_on(conn, now, conn->reply.last);
 	return used;
 }
@@ -299,9 +310,12 @@ static const weir_stream_ops conn_ops = {.data = on_data, .end = on_end, .gone =
 
 void load_pace(struct load *load)
 {
+	if (load->phase < LOAD_WARM || !load->free.first || load->next >= load->end)
+		return;
+
 	const int64_t now = meter_now();
 
-	if (load->phase < LOAD_WARM || !load->free.first || !pending(load, now))
+	if (!pending(load, now))
 		return;
 	/* A connection is free: it is this program that is late, not the server. */
 	if (load->phase == LOAD_MEASURE && now - due(load, load->next) > load->behind)
