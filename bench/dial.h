@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /* "127.0.0.1:80". False: it is none, or has no port. */
 bool dial_address(struct sockaddr_in *to, const char *text);

@@ -43,6 +43,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define WHOLE "GET / HTTP/1.1\r\nHost: bench\r\n\r\n"

@@ -3,6 +3,8 @@
 
 #include "bench/memory.h"
 
+#include "bench/meter.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,12 +113,14 @@ static void add_process(int64_t pid, struct memory *sum)
 	snprintf(path, sizeof path, "/proc/%lld/status", (long long)pid);
 
 	const int64_t reserve = amount(path, "VmSize");
+	const struct meter_cpu cpu = meter_cpu(pid);
 
-	if (clean < 0 || dirty < 0 || share < 0 || reserve < 0)
+	if (cpu.user < 0 || clean < 0 || dirty < 0 || share < 0 || reserve < 0)
 		return;
 	sum->own += clean + dirty;
 	sum->share += share;
 	sum->reserve += reserve;
+	sum->seconds += cpu.user + cpu.system;
 	sum->processes++;
 }
 

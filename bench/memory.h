@@ -8,11 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of a process and all that descend from it, in octets. */
+/* Of a process and all that descend from it; in octets but where it says otherwise. */
 struct memory {
 	int64_t own;     /* pages that one of them alone has (Private_Clean, Private_Dirty) */
 	int64_t share;   /* the same with their share of pages that several have (Pss) */
 	int64_t reserve; /* address space (VmSize) */
+	double seconds;  /* of processors */
 	int processes;
 };
 

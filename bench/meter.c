@@ -12,12 +12,22 @@
 #include <time.h>
 #include <unistd.h>
 
-int64_t meter_now(void)
+static int64_t nanoseconds(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t meter_now(void)
+{
+	return nanoseconds(CLOCK_MONOTONIC);
+}
+
+int64_t meter_busy(void)
+{
+	return nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 void meter_die(const char *what)

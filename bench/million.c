@@ -44,7 +44,8 @@ enum { OPEN = 'o', AGAIN = 'a', STAY = 's', END = 'e' };
 
 struct report {
 	int64_t right, wrong;
-	int64_t error; /* of the first that was wrong, -errno or a status */
+	int64_t error;  /* of the first that was wrong, -errno or a status */
+	double seconds; /* of processors */
 };
 
 struct client {
@@ -231,7 +232,6 @@ static void obey(struct crowd *crowd, char order, int64_t idle_ms)
 {
 	void (*step)(struct crowd *, int, int) = order == OPEN ? open_some : ask;
 
-	crowd->report = (struct report){0};
 	if (order == STAY) {
 		set_patience(crowd, idle_ms);
 		stay(crowd);
@@ -249,7 +249,14 @@ static int client(struct crowd *crowd, int fd, int64_t idle_ms)
 	if (!crowd->fds)
 		meter_die("calloc");
 	while (read(fd, &order, 1) == 1 && order != END) {
+		const struct meter_cpu before = meter_cpu(0);
+
+		crowd->report = (struct report){0};
 		obey(crowd, order, idle_ms);
+
+		const struct meter_cpu after = meter_cpu(0);
+
+		crowd->report.seconds = after.user + after.system - before.user - before.system;
 		if (write(fd, &crowd->report, sizeof crowd->report) != sizeof crowd->report)
 			return 1;
 	}
@@ -343,6 +350,13 @@ static void start_clients(struct run *run)
 	}
 }
 
+static double server_seconds(const struct run *run)
+{
+	struct memory memory;
+
+	return memory_of(run->master.pid, &memory) ? memory.seconds : 0;
+}
+
 static void give(const struct client *client, char order)
 {
 	if (write(client->fd, &order, 1) != 1)
@@ -360,11 +374,13 @@ static void add(struct report *sum, const struct client *client, const char *wha
 	sum->right += one.right;
 	sum->wrong += one.wrong;
 	sum->error = sum->error ? sum->error : one.error;
+	sum->seconds += one.seconds;
 }
 
-static void print_phase(const char *what, double seconds, const struct report *sum)
+static void print_phase(const char *what, double seconds, double server, const struct report *sum)
 {
-	printf("%-38s %8.1f s  %9" PRId64 " right", what, seconds, sum->right);
+	printf("%-38s %8.1f s (processors: server %.1f, clients %.1f)  %9" PRId64 " right", what,
+	       seconds, server, sum->seconds, sum->right);
 	if (sum->wrong)
 		printf("  %" PRId64 " WRONG: %s (%" PRId64 ")", sum->wrong,
 		       sum->error < 0 ? strerror((int)-sum->error) : "status", sum->error);
@@ -375,6 +391,7 @@ static void print_phase(const char *what, double seconds, const struct report *s
 /* Has all clients do it, so many at a time, and says what came of it; the seconds that it took. */
 static double order_all(struct run *run, char order, int at_a_time, const char *what)
 {
+	const double server = server_seconds(run);
 	const int64_t begin = meter_now();
 	struct report sum = {0};
 
@@ -387,9 +404,21 @@ static double order_all(struct run *run, char order, int at_a_time, const char *
 
 	const double seconds = (double)(meter_now() - begin) / 1e9;
 
-	print_phase(what, seconds, &sum);
+	print_phase(what, seconds, server_seconds(run) - server, &sum);
 	run->status |= sum.right != run->opts.connections;
 	return seconds;
+}
+
+/* Those that asked last, just now, are not to be closed before their time. */
+static void await_closes(struct run *run)
+{
+	const double seconds =
+		order_all(run, STAY, CLIENTS, "all closed by the server for idleness");
+
+	if (seconds >= (double)(run->opts.idle_ms - 100) / 1000)
+		return;
+	printf("closed too early: WRONG\n");
+	run->status = 1;
 }
 
 struct state {
@@ -520,7 +549,7 @@ int million_run(const struct million_opts *opts)
 	report(&run, &before, &after, seconds);
 	order_all(&run, AGAIN, ACTIVE, "each has served one more");
 	if (opts->idle_ms)
-		order_all(&run, STAY, CLIENTS, "all closed by the server for idleness");
+		await_closes(&run);
 	end_all(&run);
 	return run.status;
 }

@@ -1,7 +1,7 @@
 /*
- * What do clocks cost? Nanoseconds to arm, refresh, stop and expire timers (weir_timer) and time
- * limits of connections (core/wheel.h) when few and when many are armed, and what a turn of the
- * loop costs when many are armed of which none is due.
+ * What do clocks cost? Nanoseconds of processor time to arm, refresh, stop and expire timers
+ * (weir_timer) and time limits of connections (core/wheel.h) when few and when many are armed,
+ * and what a turn of the loop costs when many are armed of which none is due.
  *
  *     bench/timers [--armed=1000000] [--rounds=5] [--tsv=FILE]
  *
@@ -85,12 +85,12 @@ static void report(const struct run *run, const char *kind, const char *what, do
 
 static double turn(weir_loop *loop)
 {
-	const int64_t begin = meter_now();
+	const int64_t begin = meter_busy();
 
 	for (int i = 0; i < TURNS; i++)
 		if (weir_loop_step(loop, 0) < 0)
 			meter_die("weir_loop_step");
-	return (double)(meter_now() - begin) / TURNS;
+	return (double)(meter_busy() - begin) / TURNS;
 }
 
 /* What is done to all, timed: a step for each, and the name it is reported by. */
@@ -98,11 +98,11 @@ typedef void step_fn(struct run *run, int64_t i);
 
 static double pass(struct run *run, step_fn *step)
 {
-	const int64_t begin = meter_now();
+	const int64_t begin = meter_busy();
 
 	for (int64_t i = 0; i < run->armed; i++)
 		step(run, i);
-	return (double)(meter_now() - begin) / (double)run->armed;
+	return (double)(meter_busy() - begin) / (double)run->armed;
 }
 
 /* ---- timers ---- */
@@ -149,12 +149,12 @@ static double expire(struct run *run)
 	pass(run, arm_soon);
 	nanosleep(&(struct timespec){.tv_nsec = (SOON_MS + 10) * 1000000}, NULL);
 
-	const int64_t begin = meter_now();
+	const int64_t begin = meter_busy();
 
 	weir_loop_step(run->loop, 0);
 	weir_loop_step(run->loop, 0);
 
-	const double ns = (double)(meter_now() - begin) / (double)run->armed;
+	const double ns = (double)(meter_busy() - begin) / (double)run->armed;
 
 	if (fired != run->armed) {
 		fprintf(stderr, "timers: %" PRId64 " of %" PRId64 " have fired\n", fired,
@@ -280,10 +280,10 @@ static double roll(struct run *run, int64_t ms)
 {
 	run->loop->now += ms;
 
-	const int64_t begin = meter_now();
+	const int64_t begin = meter_busy();
 
 	weir__wheel_run(run->loop);
-	return (double)(meter_now() - begin) / (double)run->armed;
+	return (double)(meter_busy() - begin) / (double)run->armed;
 }
 
 /* Nothing is armed: the clock is what it was. */
