@@ -122,13 +122,35 @@ EXAMPLES = \
 
 BENCHES = \
 	bench/idle.c \
+	bench/floor.c \
+	bench/threads.c \
+	bench/prefork.c \
 	bench/parse.c \
 	bench/chan.c \
 	bench/spawn.c \
+	bench/load.c \
+	bench/timers.c \
+	bench/backends.c \
 
-# What measuring programs share.
+# What measuring programs share, in an archive: each is linked with what it uses.
 BENCH_SRCS = \
 	bench/meter.c \
+	bench/listen.c \
+	bench/blocking.c \
+	bench/option.c \
+	bench/tsv.c \
+	bench/memory.c \
+	bench/dial.c \
+	bench/subject.c \
+	bench/million.c \
+	bench/histogram.c \
+	bench/load_options.c \
+	bench/load_dial.c \
+	bench/load_conn.c \
+	bench/load_reply.c \
+	bench/load_slow.c \
+	bench/load_server.c \
+	bench/load_report.c \
 
 # A cmocka program each, of the library and the support objects.
 # (BACKEND_TESTS also of the parts of the conformance suite.)
@@ -149,6 +171,7 @@ UNIT_TESTS = \
 	tests/unit/forwarded_test.c \
 	tests/unit/url_test.c \
 	tests/unit/parse_test.c \
+	tests/unit/histogram_test.c \
 
 BACKEND_TESTS = \
 	tests/backend/sys_test.c \
@@ -287,9 +310,13 @@ TEST_SCRIPTS = \
 	tests/rfc_test.sh \
 	tests/build_test.sh \
 	tests/examples_test.sh \
+	tests/bench_servers_test.sh \
 	tests/cluster_test.sh \
+	tests/bench_run_test.sh \
 	tests/events_test.sh \
 	tests/fuzz_test.sh \
+	tests/bench_test.sh \
+	tests/bench_tools_test.sh \
 	tests/standins/check.sh \
 
 # ---- how ----
@@ -323,6 +350,11 @@ libweir.a: $(LIBRARY_OBJS)
 	$(AR) rc $@ $(LIBRARY_OBJS)
 	$(RANLIB) $@
 
+libbench.a: $(BENCH_OBJS)
+	rm -f $@
+	$(AR) rc $@ $(BENCH_OBJS)
+	$(RANLIB) $@
+
 # ---- running ----
 
 run: $(CONFIG) tests/examples/hello
@@ -331,19 +363,35 @@ run: $(CONFIG) tests/examples/hello
 # One or a few of them: make check TESTS='tests/unit/parse_test tests/build_test.sh'
 TESTS = $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 
-check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) $(TEST_PROGRAMS)
+check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) \
+	$(TEST_PROGRAMS)
 	@$(CMOCKA) || { echo 'the tests need cmocka: run sh tests/deps.sh, then ./configure' >&2; exit 1; }
 	@WEIR_SRCDIR=$(srcdir) WEIR_BACKEND=$(BACKEND) CC='$(CC)' sh $(srcdir)/tests/run.sh $(TESTS)
 
 # Only builds them; `check` runs them.
-test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS) $(FUZZ_PROGRAMS) \
-	$(TEST_PROGRAMS)
+test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) \
+	$(FUZZ_PROGRAMS) $(TEST_PROGRAMS)
 
 # With the main of tests/fuzz/replay.c, or with libFuzzer's: see tests/fuzz/README.md.
 fuzzers: $(CONFIG) $(FUZZ_PROGRAMS)
 
-bench: $(CONFIG) libweir.a $(BENCH_PROGRAMS)
+# Only builds what measures; `bench` runs it.
+bench-programs: $(CONFIG) libweir.a $(BENCH_PROGRAMS) $(EXAMPLE_PROGRAMS) tests/tools/after tests/tools/ask
 	@set -- $(BENCH_PROGRAMS); echo "$$# measuring programs in bench/"
+
+# Parts of it, and how long they take: see bench/run.sh.
+#     make bench BENCH_ONLY='throughput memory'
+BENCH_CHOICES = CC='$(CC)' BENCH_ONLY='$(BENCH_ONLY)' BENCH_SERVERS='$(BENCH_SERVERS)' \
+	BENCH_CONNECTIONS='$(BENCH_CONNECTIONS)' BENCH_IDLE='$(BENCH_IDLE)' \
+	BENCH_SECONDS='$(BENCH_SECONDS)' BENCH_PAIRS='$(BENCH_PAIRS)' \
+	BENCH_MILLION='$(BENCH_MILLION)'
+
+bench: bench-programs
+	@$(BENCH_CHOICES) sh $(srcdir)/bench/run.sh
+
+# The same for figures that are to stand somewhere: longer, in more turns, and with a whole million.
+soak-bench: bench-programs
+	@$(BENCH_CHOICES) BENCH_SOAK=1 sh $(srcdir)/bench/run.sh
 
 # The long runs behind figures of bench/RESULTS.md.
 soak-upload: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
@@ -373,6 +421,10 @@ soak-balance: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 
 soak-haproxy: $(CONFIG) $(EXAMPLE_PROGRAMS) $(TOOL_PROGRAMS)
 	@SOAK_SECONDS='$(SOAK_SECONDS)' sh $(srcdir)/tests/soak.sh haproxy
+
+# A million connections at once: bench/idle.
+soak-million: $(CONFIG) $(BENCH_PROGRAMS)
+	@sh $(srcdir)/tests/soak.sh million
 
 # Builds and tests in coverage/, and says how much of http/ was reached.
 coverage: $(CONFIG)
@@ -420,7 +472,7 @@ dist: $(CONFIG)
 	@here=`pwd`; cd $(srcdir) && \
 	{ test -e .git && git ls-files 2>/dev/null | grep . || \
 	find backend core http tests bench [A-Z]*.md LICENSE configure Makefile .[a-z]* -type f \
-		! -name '*.o' ! -path '.git/*' 2>/dev/null; } | \
+		! -name '*.o' ! -path '.git/*' ! -path 'bench/results/*' 2>/dev/null; } | \
 	while read -r file; do \
 		case " $(PROGRAMS) " in *" $$file "*) continue;; esac; \
 		if test -f "$$file"; then echo "$$file"; fi; \
@@ -433,15 +485,15 @@ dist: $(CONFIG)
 
 # By folder and not by list: a file may have left its list since.
 clean:
-	rm -f libweir.a $(PROGRAMS)
+	rm -f libweir.a libbench.a $(PROGRAMS)
 	for folder in $(FOLDERS); do rm -f $$folder/*.o; done
 	for file in $(PUBLIC_HEADERS); do rm -f include/$${file##*/}; done
 
 distclean: clean
 	rm -f config.h config.mk config.log $(DIST).tar.gz $(BUILD_MAKEFILE)
-	rm -rf coverage fuzz-soak
+	rm -rf coverage fuzz-soak bench/results
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
-.PHONY: all check test-programs fuzzers bench soak-upload soak-crowd soak-fuzz soak-reload \
-	soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy coverage run install uninstall dist clean \
-	distclean
+.PHONY: all check test-programs fuzzers bench-programs bench soak-bench soak-upload soak-crowd \
+	soak-fuzz soak-reload soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy soak-million coverage run \
+	install uninstall dist clean distclean

@@ -12,12 +12,22 @@
 #include <time.h>
 #include <unistd.h>
 
-int64_t meter_now(void)
+static int64_t nanoseconds(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t meter_now(void)
+{
+	return nanoseconds(CLOCK_MONOTONIC);
+}
+
+int64_t meter_busy(void)
+{
+	return nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 void meter_die(const char *what)
@@ -40,6 +50,27 @@ static struct meter_cpu own_cpu(void)
 	if (getrusage(RUSAGE_SELF, &usage) < 0)
 		return (struct meter_cpu){-1, -1};
 	return (struct meter_cpu){seconds(usage.ru_utime), seconds(usage.ru_stime)};
+}
+
+/* /proc tells both in ticks; the clock of a process tells their sum in nanoseconds. */
+static struct meter_cpu refine(int64_t pid, struct meter_cpu cpu)
+{
+#if defined(_POSIX_CPUTIME) && _POSIX_CPUTIME >= 0
+	const double ticks = cpu.user + cpu.system;
+	struct timespec t;
+	clockid_t clock;
+
+	if (ticks > 0 && clock_getcpuclockid((pid_t)pid, &clock) == 0 &&
+	    clock_gettime(clock, &t) == 0) {
+		const double scale = ((double)t.tv_sec + (double)t.tv_nsec / 1e9) / ticks;
+
+		cpu.user *= scale;
+		cpu.system *= scale;
+	}
+#else
+	(void)pid;
+#endif
+	return cpu;
 }
 
 /* Fields 14 and 15 of /proc/PID/stat. The name before them may hold anything, but ends with ')'. */
@@ -67,6 +98,7 @@ struct meter_cpu meter_cpu(int64_t pid)
 		const double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
 
 		cpu = (struct meter_cpu){(double)user * tick, (double)system * tick};
+		cpu = refine(pid, cpu);
 	}
 	return cpu;
 }

@@ -9,6 +9,9 @@
 
 /* Nanoseconds of a clock that never goes back. */
 int64_t meter_now(void);
+/* Nanoseconds of processor time of this process: for steps without waiting, since others may be
+   running here. */
+int64_t meter_busy(void);
 
 /* Processor time in seconds; of a process that is this one (pid 0) or another, all its threads. */
 struct meter_cpu {

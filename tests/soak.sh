@@ -1,7 +1,7 @@
 #!/bin/sh
 # The long runs behind figures of bench/RESULTS.md, in the build folder: sh SOURCE/tests/soak.sh
-# upload | crowd | fuzz | reload | upgrade | kill | cluster | balance | haproxy. `make soak-upload` and
-# so on build what it needs first. Prints what was measured; status 0 when all was right.
+# upload | crowd | fuzz | reload | upgrade | kill | cluster | balance | haproxy | million. `make
+# soak-upload` and so on build what it needs first. Prints what was measured; status 0 when all was right.
 #
 #   upload   4 GiB to echo and back, of known length and chunked; the client does not read for 10 s
 #   crowd    1,000 connections that are served while 1,000 others dribble, 60 s, and the same
@@ -22,6 +22,9 @@
 #   balance  1,000 and 10,000 connections that stay, over 8 workers, by each policy
 #   haproxy  three servers behind HAProxy (tests/haproxy.cfg) restarted one after the other, over and
 #            over, 600 s: no request fails
+#
+#   million  1,000,000 connections to a cluster with time limits, each of which is served twice; it
+#            takes some 11 GiB, most of them the kernel's
 #
 # What is handed over to be called, shellcheck cannot see:
 # shellcheck disable=SC2317
@@ -655,6 +658,11 @@ soak_haproxy()
 	end_three
 }
 
+soak_million()
+{
+	./bench/idle --million || failed=1
+}
+
 case ${1-} in
 upload) soak_upload ;;
 crowd) soak_crowd ;;
@@ -665,9 +673,10 @@ kill) soak_kill ;;
 cluster) soak_cluster ;;
 balance) soak_balance ;;
 haproxy) soak_haproxy ;;
+million) soak_million ;;
 *)
 	echo "usage: sh $0 upload | crowd | fuzz | reload | upgrade | kill | cluster | balance |" \
-		"haproxy" >&2
+		"haproxy | million" >&2
 	exit 2
 	;;
 esac

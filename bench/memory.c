@@ -1,0 +1,206 @@
+/* What processes take, and the kernel for them. */
+#include "config.h"
+
+#include "bench/memory.h"
+
+#include "bench/meter.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* The value of the line "name: N kB" in octets, of lines of that name the sum; or -1. */
+static int64_t amount(const char *path, const char *name)
+{
+	const size_t len = strlen(name);
+	int64_t sum = -1;
+	char line[256];
+	long long kib;
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof line, file))
+		if (!strncmp(line, name, len) && sscanf(line + len, ": %lld kB", &kib) == 1)
+			sum = (sum < 0 ? 0 : sum) + kib * 1024;
+	fclose(file);
+	return sum;
+}
+
+/* ---- processes ---- */
+
+enum { MOST_PROCESSES = 8192 };
+
+struct relation {
+	int64_t pid, parent;
+	bool in; /* it descends from the one that is asked for */
+};
+
+/* The name in /proc/PID/stat may hold anything, but ends with the last ')'. */
+static int64_t parent_of(int64_t pid)
+{
+	char path[64], text[1024];
+	long long parent;
+
+	snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		return -1;
+
+	const char *line = fgets(text, sizeof text, file);
+	const char *behind = line ? strrchr(line, ')') : NULL;
+
+	fclose(file);
+	return behind && sscanf(behind + 1, " %*c %lld", &parent) == 1 ? parent : -1;
+}
+
+static int list_processes(struct relation *list)
+{
+	DIR *folder = opendir("/proc");
+	const struct dirent *entry;
+	int n = 0;
+
+	while (folder && n < MOST_PROCESSES && (entry = readdir(folder))) {
+		const int64_t pid = strtoll(entry->d_name, NULL, 10);
+
+		if (pid > 0)
+			list[n++] = (struct relation){pid, parent_of(pid), false};
+	}
+	if (folder)
+		closedir(folder);
+	return n;
+}
+
+static bool is_in(const struct relation *list, int n, int64_t pid)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i].pid == pid)
+			return list[i].in;
+	return false;
+}
+
+/* As many passes as there are generations. */
+static void mark_descendants(struct relation *list, int n, int64_t pid)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (int i = 0; i < n; i++) {
+			struct relation *r = &list[i];
+
+			if (r->in || (r->pid != pid && !is_in(list, n, r->parent)))
+				continue;
+			r->in = more = true;
+		}
+	}
+}
+
+/* One that has just ended counts nothing. */
+static void add_process(int64_t pid, struct memory *sum)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%lld/smaps_rollup", (long long)pid);
+
+	const int64_t clean = amount(path, "Private_Clean"), dirty = amount(path, "Private_Dirty"),
+		      share = amount(path, "Pss");
+
+	snprintf(path, sizeof path, "/proc/%lld/status", (long long)pid);
+
+	const int64_t reserve = amount(path, "VmSize");
+	const struct meter_cpu cpu = meter_cpu(pid);
+
+	if (cpu.user < 0 || clean < 0 || dirty < 0 || share < 0 || reserve < 0)
+		return;
+	sum->own += clean + dirty;
+	sum->share += share;
+	sum->reserve += reserve;
+	sum->seconds += cpu.user + cpu.system;
+	sum->processes++;
+}
+
+bool memory_of(int64_t pid, struct memory *memory)
+{
+	static struct relation list[MOST_PROCESSES];
+	const int n = list_processes(list);
+
+	*memory = (struct memory){0};
+	mark_descendants(list, n, pid);
+	for (int i = 0; i < n; i++)
+		if (list[i].in)
+			add_process(list[i].pid, memory);
+	return memory->processes > 0;
+}
+
+/* ---- the kernel ---- */
+
+/* "name active_objs num_objs objsize ...". Reading /proc takes some, too: those do not count. */
+static void add_cache(struct memory_kernel *kernel, const char *line)
+{
+	struct memory_cache *cache = &kernel->caches[kernel->ncaches];
+	unsigned long long active, size;
+
+	if (kernel->ncaches == MEMORY_CACHES ||
+	    sscanf(line, "%31s %llu %*u %llu", cache->name, &active, &size) != 3 ||
+	    !strcmp(cache->name, "proc_inode_cache"))
+		return;
+	cache->octets = (int64_t)(active * size);
+	kernel->slab += cache->octets;
+	kernel->ncaches++;
+}
+
+static void read_caches(struct memory_kernel *kernel)
+{
+	char line[512];
+	FILE *file = fopen("/proc/slabinfo", "r");
+
+	if (!file)
+		return;
+	while (fgets(line, sizeof line, file))
+		add_cache(kernel, line);
+	fclose(file);
+}
+
+bool memory_of_kernel(struct memory_kernel *kernel)
+{
+	const char *info = "/proc/meminfo";
+
+	*kernel = (struct memory_kernel){.stacks = amount(info, "KernelStack"),
+	                                 .tables = amount(info, "PageTables")};
+	read_caches(kernel);
+	kernel->objects = kernel->ncaches > 0;
+	if (!kernel->objects)
+		kernel->slab = amount(info, "Slab");
+	return kernel->slab >= 0 && kernel->stacks >= 0 && kernel->tables >= 0;
+}
+
+static int64_t sum(const struct memory_kernel *kernel)
+{
+	return kernel->slab + kernel->stacks + kernel->tables;
+}
+
+bool memory_of_calm_kernel(struct memory_kernel *kernel)
+{
+	enum { TRIES = 30, CALM = 64 * 1024 };
+	int64_t last = -1;
+
+	for (int i = 0; i < TRIES; i++) {
+		if (!memory_of_kernel(kernel))
+			return false;
+		if (last >= 0 && sum(kernel) - last <= CALM && last - sum(kernel) <= CALM)
+			break;
+		last = sum(kernel);
+		nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+	}
+	return true;
+}
+
+int64_t memory_available(void)
+{
+	return amount("/proc/meminfo", "MemAvailable");
+}
