@@ -220,7 +220,7 @@ static void make_streams(struct run *run, int32_t first)
 	static struct weir__owner owner;
 	weir_loop *loop = run->loop;
 	const int32_t n = (int32_t)run->armed;
-	const size_t had = (size_t)loop->nslots * sizeof *loop->slots;
+	const size_t had = (size_t)loop->slots_cap * sizeof *loop->slots;
 	const size_t has = (size_t)(first + n) * sizeof *loop->slots;
 
 	owner = (struct weir__owner){.loop = loop, .ops = &ops};
@@ -229,20 +229,20 @@ static void make_streams(struct run *run, int32_t first)
 	if (!streams || !loop->slots)
 		meter_die("memory");
 	memset((char *)loop->slots + had, 0, has - had);
-	loop->nslots = first + n;
+	loop->nslots = loop->slots_cap = first + n;
 	for (int32_t i = 0; i < n; i++) {
 		streams[i].source = (struct weir__source){.fd = first + i, .kind = WEIR__STREAM};
 		streams[i].owner = &owner;
 		streams[i].ops = &ops;
 		weir__limit_init(&streams[i].limit);
-		loop->slots[first + i].source = &streams[i].source;
+		loop->slots[first + i] = (uintptr_t)&streams[i].source;
 	}
 }
 
 static void forget_streams(struct run *run, int32_t first)
 {
 	for (int64_t i = 0; i < run->armed; i++)
-		run->loop->slots[first + i].source = NULL;
+		run->loop->slots[first + i] = 0;
 	free(streams);
 }
 

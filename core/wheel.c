@@ -13,7 +13,7 @@
 
 void weir__wheel_init(struct weir__wheel *wheel, int64_t now)
 {
-	*wheel = (struct weir__wheel){.tick = now / TICK};
+	*wheel = (struct weir__wheel){.tick = now / TICK, .nearest = INT64_MAX};
 	for (int i = 0; i < SLOTS; i++)
 		wheel->head[i] = -1;
 }
@@ -79,14 +79,18 @@ static int64_t tick_for(const weir_loop *loop, const weir_stream *s)
 
 static void file(weir_loop *loop, weir_stream *s)
 {
-	link_in(loop, s, (unsigned)(tick_for(loop, s) % SLOTS));
+	const int64_t tick = tick_for(loop, s);
+	if (tick < loop->wheel.nearest)
+		loop->wheel.nearest = tick;
+	link_in(loop, s, (unsigned)(tick % SLOTS));
 }
 
 void weir__limit_set(weir_stream *s, int64_t ms)
 {
 	weir_loop *loop = s->owner->loop;
 	const uint32_t due = (uint32_t)loop->now + (uint32_t)(ms < FARTHEST ? ms : FARTHEST);
-	const bool filed = weir__limit_is_set(&s->limit), earlier = (int32_t)(due - s->limit.due) < 0;
+	const bool filed = weir__limit_is_set(&s->limit),
+		   earlier = (int32_t)(due - s->limit.due) < 0;
 	s->limit.due = due;
 	if (filed && !earlier)
 		return;
@@ -115,11 +119,25 @@ static int64_t next_used(const struct weir__wheel *wheel, int64_t from)
 	return INT64_MAX;
 }
 
-int64_t weir__wheel_next(const weir_loop *loop)
+static bool is_used(const struct weir__wheel *wheel, int64_t tick)
 {
-	if (!loop->wheel.count)
-		return INT64_MAX;
-	int64_t tick = next_used(&loop->wheel, loop->wheel.tick + 1);
+	const unsigned slot = (unsigned)(tick % SLOTS);
+	return wheel->used[slot / 64] >> slot % 64 & 1;
+}
+
+/* Asked every turn, and mostly answered as the last time. */
+static int64_t nearest(struct weir__wheel *wheel)
+{
+	if (!wheel->count)
+		wheel->nearest = INT64_MAX;
+	else if (wheel->nearest <= wheel->tick || !is_used(wheel, wheel->nearest))
+		wheel->nearest = next_used(wheel, wheel->tick + 1);
+	return wheel->nearest;
+}
+
+int64_t weir__wheel_next(weir_loop *loop)
+{
+	const int64_t tick = nearest(&loop->wheel);
 	return tick == INT64_MAX ? tick : tick * TICK;
 }
 
@@ -140,8 +158,7 @@ void weir__wheel_run(weir_loop *loop)
 {
 	int64_t now = loop->now / TICK;
 	while (loop->wheel.tick < now) {
-		int64_t tick = loop->wheel.count ? next_used(&loop->wheel, loop->wheel.tick + 1)
-		                                 : INT64_MAX;
+		int64_t tick = nearest(&loop->wheel);
 		if (tick > now) {
 			loop->wheel.tick = now;
 			return;

@@ -30,6 +30,7 @@ struct weir__wheel {
 	int64_t tick;                          /* looked at up to here, in ticks */
 	int32_t head[WEIR__WHEEL_SLOTS];       /* first descriptor, or -1 */
 	uint64_t used[WEIR__WHEEL_SLOTS / 64]; /* slots that hold something */
+	int64_t nearest;                       /* none is used before this tick */
 	uint32_t count;
 };
 
@@ -47,7 +48,7 @@ void weir__limit_clear(weir_stream *stream);
 /* Looks at the slots that have come; calls weir__stream_expired for what is due. */
 void weir__wheel_run(weir_loop *loop);
 /* When a slot comes that holds something, or INT64_MAX. */
-int64_t weir__wheel_next(const weir_loop *loop);
+int64_t weir__wheel_next(weir_loop *loop);
 /* The evictable stream (of that owner, unless NULL) whose deadline is nearest: with one
    limit for all, the longest idle. */
 weir_stream *weir__wheel_oldest(weir_loop *loop, const struct weir__owner *owner);
