@@ -84,8 +84,9 @@ struct weir_server {
 	struct weir__pool pool;   /* of exchanges */
 	struct weir__date date;
 	struct weir_req *reqs; /* all exchanges alive */
-	weir_field *fields;    /* opts.max_fields of them, for a head read in one call … */
+	weir_field *fields;    /* opts.max_fields of them, for the head that was read last … */
 	weir_field *trailers;  /* … and for a trailer section */
+	const struct weir_req *fielded; /* whose fields these are; NULL: nobody's */
 	weir_str last; /* the head that was read last, while its octets are where they were */
 	const struct weir_req *indexed; /* whose fields are in the index; NULL: nobody's */
 	struct weir__index index;
@@ -110,13 +111,12 @@ struct weir_req {
 	struct weir_req *next, **link;
 	const weir_req_ops *ops;
 	void *arg;
-	const char *head;   /* the head's octets: where they were read, or in `kept` */
-	weir_field *fields; /* of the head: the server's, or in `kept` */
-	char *kept;         /* one block with the fields and octets of the head; or with those of
-			       one that has not come whole */
-	weir_field *parts;  /* the fields of a trailer section that is not complete yet; at the
+	const char *head;  /* the head's octets: where they were read, or in `kept` */
+	char *kept;        /* a block with the octets of the head; or what there is of one that
+			       has not come whole */
+	weir_field *parts; /* the fields of a trailer section that is not complete yet; at the
 			       end of the body, the trailers with their octets behind them */
-	char *added;        /* fields, or trailers, of the reply to come, as text */
+	char *added;       /* fields, or trailers, of the reply to come, as text */
 	weir_task task;
 	int64_t length;     /* Content-Length of the request; -1: chunked */
 	int64_t reply_left; /* WRITE_LENGTH: see there; DROP, LINGER: octets still dropped */
@@ -135,7 +135,7 @@ struct weir_req {
 };
 
 #if UINTPTR_MAX > 0xffffffff
-static_assert(sizeof(struct weir_req) <= 256, "ten thousand long polls");
+static_assert(sizeof(struct weir_req) <= 248, "ten thousand long polls");
 #endif
 
 /*
@@ -271,10 +271,12 @@ void weir__req_renew_parser(struct weir_req *req);
 void weir__req_strip(struct weir_req *req);
 /* They go with the message: the parser goes on in a field that is cut, though nobody wants it. */
 void weir__req_drop_parts(struct weir_req *req);
+/* The fields of its head: nfields of them, until the next call that reads a head. */
+const weir_field *weir__req_fields(const struct weir_req *req);
 /* Has the head outlive the octets it was read from. False: no memory. */
 bool weir__req_keep_head(struct weir_req *req);
 /* Its fields are others from now on. */
-void weir__req_unindex(const struct weir_req *req);
+void weir__req_forget_fields(const struct weir_req *req);
 /* Takes the request away from its stream; it stays the application's. */
 void weir__req_leave(struct weir_req *req);
 /* The block is given back. */

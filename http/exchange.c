@@ -59,10 +59,33 @@ struct weir_req *weir__req_begin(weir_stream *stream)
 	return req;
 }
 
-void weir__req_unindex(const struct weir_req *req)
+/*
+ * The array holds those of the head that was read last. A request that waits while others
+ * are read keeps its octets alone: they are read once more when somebody asks.
+ */
+const weir_field *weir__req_fields(const struct weir_req *req)
+{
+	weir_server *server = req->server;
+	weir_parser again;
+	weir_slice piece;
+	size_t used;
+
+	if (server->fielded == req)
+		return server->fields;
+	weir_parser_init(&again, &server->limits, server->fields,
+	                 (uint16_t)server->opts.max_fields);
+	weir_parse(&again, req->head, req->head_len, &used, &piece);
+	server->fielded = req;
+	server->last.data = NULL;
+	return server->fields;
+}
+
+void weir__req_forget_fields(const struct weir_req *req)
 {
 	if (req->server->indexed == req)
 		req->server->indexed = NULL;
+	if (req->server->fielded == req)
+		req->server->fielded = NULL;
 }
 
 /*
@@ -77,15 +100,13 @@ void weir__req_strip(struct weir_req *req)
 	if (weir__req_is(req, WEIR__PARTIAL))
 		weir__partial_free(req);
 	else if (req->kept)
-		weir__mem_free(weir__server_mem(req->server), req->kept,
-		               req->nfields * sizeof *req->fields + req->head_len);
+		weir__mem_free(weir__server_mem(req->server), req->kept, req->head_len);
 	if (req->added)
 		weir__added_forget(req);
 	if (req->task.queued)
 		weir_task_cancel(req->server->loop, &req->task);
-	weir__req_unindex(req);
+	weir__req_forget_fields(req);
 	req->head = req->kept = NULL;
-	req->fields = NULL;
 	req->nfields = 0;
 	req->head_len = 0;
 	req->ops = NULL;
@@ -121,21 +142,17 @@ void weir__req_free(struct weir_req *req)
  */
 bool weir__req_keep_head(struct weir_req *req)
 {
-	const size_t fields = req->nfields * sizeof *req->fields;
 
 	char *block;
 
 	if (!req->head || (req->kept && !weir__req_is(req, WEIR__PARTIAL)))
 		return true;
-	block = weir__mem_resize(weir__server_mem(req->server), NULL, 0, fields + req->head_len);
+	block = weir__mem_resize(weir__server_mem(req->server), NULL, 0, req->head_len);
 	if (block) {
-		memcpy(block, req->fields, fields);
-		memcpy(block + fields, req->head, req->head_len);
-		req->fields = (weir_field *)(void *)block;
-		req->head = block + fields;
+		memcpy(block, req->head, req->head_len);
+		req->head = block;
 	} else {
-		weir__req_unindex(req);
-		req->fields = NULL;
+		weir__req_forget_fields(req);
 		req->head = NULL;
 		req->nfields = 0;
 		req->head_len = 0;

@@ -25,8 +25,9 @@ struct partial {
 	char octets[];
 };
 
-/* The first block is just large enough, but for this. */
+/* The first block is just large enough, as heaps round that with what they add themselves. */
 #define GRAIN 16
+#define ADDED 8
 
 static size_t size_of(uint32_t cap)
 {
@@ -71,7 +72,7 @@ static void restore_cut(const struct weir_req *req)
 
 bool weir__partial_begin(struct weir_req *req, const char *data, size_t len)
 {
-	const size_t size = (size_of((uint32_t)len) + GRAIN - 1) / GRAIN * GRAIN;
+	const size_t size = (size_of((uint32_t)len) + ADDED + GRAIN - 1) / GRAIN * GRAIN - ADDED;
 	struct partial *partial = weir__mem_resize(weir__server_mem(req->server), NULL, 0, size);
 
 	if (!partial)

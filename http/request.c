@@ -96,7 +96,7 @@ static uint32_t indexed(const weir_req *req, int common)
 	uint16_t first;
 
 	if (server->indexed != req) {
-		weir__index_make(&server->index, req->head, req->fields, req->nfields);
+		weir__index_make(&server->index, req->head, weir__req_fields(req), req->nfields);
 		server->indexed = req;
 	}
 	first = server->index.first[common];
@@ -114,14 +114,14 @@ static uint32_t find(const weir_req *req, const char *name, uint32_t from)
 		if (from <= first)
 			return first;
 	}
-	return weir__field_find(req->head, req->fields, req->nfields, name, from);
+	return weir__field_find(req->head, weir__req_fields(req), req->nfields, name, from);
 }
 
 weir_str weir_req_field(const weir_req *req, const char *name)
 {
 	const uint32_t i = find(req, name, 0);
 
-	return i < req->nfields ? piece(req, req->fields[i].value) : (weir_str){NULL, 0};
+	return i < req->nfields ? piece(req, weir__req_fields(req)[i].value) : (weir_str){NULL, 0};
 }
 
 int weir_req_find(const weir_req *req, const char *name, unsigned *i, weir_str *value)
@@ -131,16 +131,19 @@ int weir_req_find(const weir_req *req, const char *name, unsigned *i, weir_str *
 	if (at == req->nfields)
 		return 0;
 	*i = at + 1;
-	*value = piece(req, req->fields[at].value);
+	*value = piece(req, weir__req_fields(req)[at].value);
 	return 1;
 }
 
 int weir_req_nth(const weir_req *req, unsigned i, weir_str *name, weir_str *value)
 {
+	const weir_field *field;
+
 	if (i >= req->nfields)
 		return 0;
-	*name = piece(req, req->fields[i].name);
-	*value = piece(req, req->fields[i].value);
+	field = &weir__req_fields(req)[i];
+	*name = piece(req, field->name);
+	*value = piece(req, field->value);
 	return 1;
 }
 
@@ -210,7 +213,7 @@ static bool walk(const weir_req *req, const char *name,
 	bool any = false;
 
 	for (uint32_t i = req->nfields; i-- > 0;) {
-		const weir_field *field = &req->fields[i];
+		const weir_field *field = &weir__req_fields(req)[i];
 		weir_str list = {req->head + field->value.at, field->value.len}, item;
 		struct weir__addr addr;
 

@@ -66,9 +66,9 @@ static void head_done(struct weir_req *req, weir_str head)
 
 	req->head = head.data;
 	req->head_len = (uint32_t)head.len;
-	req->fields = req->server->fields;
 	req->nfields = p->nfields;
-	weir__req_unindex(req);
+	weir__req_forget_fields(req);
+	req->server->fielded = req;
 	req->length = p->framing == WEIR_CHUNKED ? -1 : (int64_t)p->left;
 	req->reading = req->length ? WEIR__READ_WAIT : WEIR__READ_WHOLE;
 	req->flags &= (uint16_t)~WEIR__READ_DUE;
@@ -116,6 +116,7 @@ static bool read_head(struct weir_req *req, const char *data, size_t len, size_t
 {
 	weir_slice piece;
 
+	req->server->fielded = NULL;
 	if (weir__req_is(req, WEIR__PARTIAL))
 		return weir__partial_feed(req, data, len, used, event, head);
 	if (is_repeated(req, data, len)) {

@@ -15,10 +15,12 @@
 /* The next Upgrade field from *i on, which is left behind it. */
 static bool next_offer(const weir_req *req, uint32_t *i, weir_slice *list)
 {
-	*i = weir__field_find(req->head, req->fields, req->nfields, "upgrade", *i);
+	const weir_field *fields = weir__req_fields(req);
+
+	*i = weir__field_find(req->head, fields, req->nfields, "upgrade", *i);
 	if (*i == req->nfields)
 		return false;
-	*list = req->fields[(*i)++].value;
+	*list = fields[(*i)++].value;
 	return true;
 }
 
