@@ -8,6 +8,7 @@
 #ifndef WEIR_BENCH_BLOCKING_H
 #define WEIR_BENCH_BLOCKING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "http/emit.h"
@@ -23,13 +24,14 @@ enum {
 struct blocking {
 	char *room; /* octets that were read, and the replies to them; heads that are larger get memory */
 	size_t size;
+	bool patient; /* no time limits, but for clients that do not take their last reply */
 	struct weir__date date;
 	weir_field fields[BLOCKING_FIELDS];
 };
 
 void blocking_init(struct blocking *server, char *room, size_t size);
 
-/* Has the connections of this listener inherit what blocking_serve needs. */
+/* Has the connections of this listener inherit what blocking_serve needs, unless it is patient. */
 void blocking_prepare(int listener);
 
 /* Serves the connection to its end, and closes it. */

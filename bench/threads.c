@@ -2,12 +2,14 @@
  * What does it cost to give each connection a thread? The twin of tests/examples/hello: the same
  * parser, limits and replies (blocking.h), so that only the concurrency differs.
  *
- *     bench/threads [ADDRESS] [--stack=OCTETS|min] [--reuse]
+ *     bench/threads [ADDRESS] [--stack=OCTETS|min] [--reuse] [--patient]
  *
  *   --stack   for each thread; 2 MiB when not said; min: the least that works (16 KiB, or
  *             more where the system says so). Below 128 KiB the buffer on it is smaller.
  *   --reuse   a thread whose connection has ended takes the next one; there is always one more than
  *             there are connections.
+ *   --patient without the time limits that hello has: they have the kernel arm a timer for each
+ *             read that waits.
  *
  * When there are no more threads it says so once. Then connections are closed until there are
  * some again or, with --reuse, wait in the backlog.
@@ -38,6 +40,7 @@ enum {
 
 static struct {
 	int listener;
+	bool patient;
 	pthread_attr_t attr;
 	void *(*thread)(void *arg); /* gets a connection, or nobody with --reuse */
 	pthread_mutex_t lock;       /* --reuse: of what follows */
@@ -151,6 +154,7 @@ static void serve(int fd, char *room, size_t size)
 	struct blocking server;
 
 	blocking_init(&server, room, size);
+	server.patient = self.patient;
 	if (fd < 0)
 		serve_all(&server);
 	else
@@ -199,18 +203,21 @@ int main(int argc, char **argv)
 			address = argv[i];
 		else if (!strcmp(argv[i], "--reuse"))
 			reuse = true;
+		else if (!strcmp(argv[i], "--patient"))
+			self.patient = true;
 		else if (!strcmp(argv[i], "--stack=min"))
 			stack = least;
 		else if (!listen_option(argv[i], "stack", &stack) || stack < least) {
-			fprintf(stderr,
-			        "usage: threads [ADDRESS] [--stack=OCTETS|min] [--reuse]\n");
+			fprintf(stderr, "usage: threads [ADDRESS] [--stack=OCTETS|min] [--reuse] "
+			                "[--patient]\n");
 			return 2;
 		}
 	meter_raise_limit();
 	set_stack((size_t)stack);
 	listen_hold_signals();
 	self.listener = listen_on(address, 0);
-	blocking_prepare(self.listener);
+	if (!self.patient)
+		blocking_prepare(self.listener);
 	listen_say("threads", self.listener);
 	errno = pthread_create(&first, NULL, reuse ? start_all : accept_all, NULL);
 	if (errno)
