@@ -107,7 +107,7 @@ function begin_picture() {
 # Lines at 1 to 9 of each power of ten, the powers darker, with labels; where there are only few of
 # them, 2 and 5 have labels, too.
 function draw_ticks(least, most, vertical,    power, i, value, labelled, few) {
-	few = most / least < 150
+	few = most / least < 3000
 	for (power = 10 ^ int(log10(least) + 100) / 10 ^ 100; power <= most * 1.0001; power *= 10)
 		for (i = 1; i <= 9; i++) {
 			value = power * i

@@ -122,16 +122,17 @@ section_calls()
 
 # ---- how it grows with connections ----
 
+# All servers by turns at each number, so that what disturbs the machine disturbs them alike.
 section_curves()
 {
 	need curves bench/load || return 0
 	begin_results curves
-	for name in $here; do
-		for connections in $curve_connections; do
+	for connections in $curve_connections; do
+		for name in $here; do
 			curve_point "$name" "$connections"
 		done
-		end_all
 	done
+	end_all
 	plot_curves
 }
 
@@ -151,8 +152,8 @@ curve_point()
 	load 1 "$(label "$1")" --connections="$2" --seconds="$seconds" --warmup="$warmup" ||
 		is_peer "$1" || wrong "curves, $1, $2 connections"
 	[ -s "$scratch/one.tsv" ] || return 0
-	printf '  %-16s %6s connections: %9.0f/s, p99 %s us\n' "$(label "$1")" "$2" "$(column per_second)" \
-		"$(column p99_us)"
+	printf '  %6s connections, %-16s %9.0f/s, p99 %s us, %s us of processor each\n' "$2" "$(label "$1")" \
+		"$(column per_second)" "$(column p99_us)" "$(column cpu_us)"
 }
 
 is_peer()
@@ -178,6 +179,8 @@ plot_curves()
 	points "$table" p99_us |
 		plot latency 'Latency at full load, server on one core (99th percentile)' connections \
 			'microseconds'
+	points "$table" cpu_us |
+		plot processor "Processor time per request (the server's)" connections 'microseconds'
 }
 
 # plot NAME TITLE X-LABEL Y-LABEL: draws points, unless there are none.

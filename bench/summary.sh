@@ -232,15 +232,20 @@ trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' HUP INT TERM
 
 : >"$scratch/ratios"
-{
-	row figure goal measured verdict
-	for section in $all; do
-		case " $chosen " in
-		*" $section "*) $section ;;
-		esac
-	done
-} | awk -F'\t' '
-	{ printf "| %s | %s | %s | %s |\n", $1, $2, $3, $4 }
-	NR == 1 { print "|---|---|---|---|" }'
+for section in $all; do
+	case " $chosen " in
+	*" $section "*) $section ;;
+	esac
+done >"$scratch/rows"
+if ! [ -s "$scratch/rows" ]; then
+	echo "no goals are set for: $chosen"
+	exit 0
+fi
+awk -F'\t' '
+	BEGIN {
+		print "| figure | goal | measured | verdict |"
+		print "|---|---|---|---|"
+	}
+	{ printf "| %s | %s | %s | %s |\n", $1, $2, $3, $4 }' "$scratch/rows"
 echo
 echo 'met: the median reaches the goal; within the spread: its best turn does, and the median does not.'
