@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "http/conn.h"
+#include "http/octets.h"
 #include "http/head.h"
 
 static const char *const common[] = {
