@@ -3,9 +3,7 @@
 
 #include <errno.h>
 
-/* How many chunks stay for the next borrower when nobody needs them. */
-#define KEEP_CHUNKS 16
-#define RESERVE 2
+#define RESERVE WEIR__CHUNK_RESERVE
 
 static void drop(struct weir__mem *mem, void **list, size_t size)
 {
@@ -41,11 +39,6 @@ void weir__chunks_shed(struct weir__chunks *chunks)
 	chunks->nfree = 0;
 }
 
-bool weir__chunks_room(const struct weir__chunks *chunks)
-{
-	return chunks->nused < chunks->max;
-}
-
 bool weir__chunks_allow(const struct weir__chunks *chunks, size_t octets)
 {
 	size_t need = octets / (WEIR__CHUNK - WEIR__CHUNK_HEAD) + 1;
@@ -60,39 +53,29 @@ bool weir__chunks_allow(const struct weir__chunks *chunks, size_t octets)
 	       need - ready <= (chunks->mem->cap - chunks->mem->used) / WEIR__CHUNK;
 }
 
-void *weir__chunk_take(struct weir__chunks *chunks)
+void *weir__chunk_new(struct weir__chunks *chunks)
 {
-	if (!weir__chunks_room(chunks))
-		return NULL;
-	void *chunk = weir__pop(&chunks->free);
-	if (chunk)
-		chunks->nfree--;
-	else
-		chunk = weir__mem_resize(chunks->mem, NULL, 0, WEIR__CHUNK);
+	void *chunk = weir__mem_resize(chunks->mem, NULL, 0, WEIR__CHUNK);
 	if (chunk)
 		chunks->nused++;
 	return chunk;
 }
 
-void *weir__chunk_take_output(struct weir__chunks *chunks)
+void *weir__chunk_take_reserve(struct weir__chunks *chunks)
 {
-	void *chunk = weir__chunk_take(chunks);
-	if (!chunk && (chunk = weir__pop(&chunks->reserve)) != NULL) {
+	void *chunk = weir__pop(&chunks->reserve);
+	if (chunk) {
 		chunks->reserved--;
 		chunks->nused++;
 	}
 	return chunk;
 }
 
-void weir__chunk_give(struct weir__chunks *chunks, void *chunk)
+void weir__chunk_put_by(struct weir__chunks *chunks, void *chunk)
 {
-	chunks->nused--;
 	if (chunks->reserved < RESERVE) {
 		chunks->reserved++;
 		weir__push(&chunks->reserve, chunk);
-	} else if (chunks->nfree < KEEP_CHUNKS) {
-		chunks->nfree++;
-		weir__push(&chunks->free, chunk);
 	} else {
 		weir__mem_free(chunks->mem, chunk, WEIR__CHUNK);
 	}

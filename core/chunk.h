@@ -16,6 +16,10 @@
 #define WEIR__CHUNK 16384
 /* What a queue of output needs of a chunk for itself, at most. */
 #define WEIR__CHUNK_HEAD 64
+/* How many only output may have, when there are no others. */
+#define WEIR__CHUNK_RESERVE 2
+/* How many stay for the next borrower when nobody needs them. */
+#define WEIR__CHUNKS_KEPT 16
 
 /* A stack of blocks, linked through their first octets. */
 static inline void weir__push(void **stack, void *block)
@@ -44,15 +48,51 @@ struct weir__chunks {
 int weir__chunks_init(struct weir__chunks *chunks, struct weir__mem *mem, int32_t max);
 void weir__chunks_free(struct weir__chunks *chunks);
 
+/* What is seldom: there is none to lend; only output may have these; it is not to be lent. */
+void *weir__chunk_new(struct weir__chunks *chunks);
+void *weir__chunk_take_reserve(struct weir__chunks *chunks);
+void weir__chunk_put_by(struct weir__chunks *chunks, void *chunk);
+
+/* Whether a take would not fail for the cap. */
+static inline bool weir__chunks_room(const struct weir__chunks *chunks)
+{
+	return chunks->nused < chunks->max;
+}
+
 /* WEIR__CHUNK octets to read into, or NULL: at the cap, or no memory. */
-void *weir__chunk_take(struct weir__chunks *chunks);
+static inline void *weir__chunk_take(struct weir__chunks *chunks)
+{
+	void *chunk;
+	if (!weir__chunks_room(chunks))
+		return NULL;
+	chunk = weir__pop(&chunks->free);
+	if (!chunk)
+		return weir__chunk_new(chunks);
+	chunks->nfree--;
+	chunks->nused++;
+	return chunk;
+}
+
 /* The same for output: may take from the reserve. */
-void *weir__chunk_take_output(struct weir__chunks *chunks);
-void weir__chunk_give(struct weir__chunks *chunks, void *chunk);
+static inline void *weir__chunk_take_output(struct weir__chunks *chunks)
+{
+	void *chunk = weir__chunk_take(chunks);
+	return chunk ? chunk : weir__chunk_take_reserve(chunks);
+}
+
+static inline void weir__chunk_give(struct weir__chunks *chunks, void *chunk)
+{
+	chunks->nused--;
+	if (chunks->reserved < WEIR__CHUNK_RESERVE || chunks->nfree >= WEIR__CHUNKS_KEPT) {
+		weir__chunk_put_by(chunks, chunk);
+		return;
+	}
+	chunks->nfree++;
+	weir__push(&chunks->free, chunk);
+}
+
 /* Gives those back that nobody has. The reserve stays. */
 void weir__chunks_shed(struct weir__chunks *chunks);
-/* Whether a take would not fail for the cap. */
-bool weir__chunks_room(const struct weir__chunks *chunks);
 /* Whether the caps leave output that many octets of chunks. */
 bool weir__chunks_allow(const struct weir__chunks *chunks, size_t octets);
 

@@ -319,11 +319,6 @@ void weir__stream_offer(weir_stream *s)
 	weir__errand(loop_of(s), &s->source);
 }
 
-size_t weir__stream_unread(const weir_stream *s)
-{
-	return s->flow && s->flow->in ? s->flow->in_len : 0;
-}
-
 void weir_hold(weir_stream *s, bool hold)
 {
 	if (hold) {

@@ -13,7 +13,6 @@
 #include "core/stream.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "core/addr.h"
 
@@ -29,27 +28,6 @@ weir_stream *weir__stream_at(const weir_loop *loop, int32_t fd)
 }
 
 /* ---- the working set ---------------------------------------------------- */
-
-struct weir__flow *weir__flow_get(weir_stream *s)
-{
-	if (!s->flow && (s->flow = weir__pool_take(&loop_of(s)->flows)) != NULL)
-		memset(s->flow, 0, sizeof *s->flow);
-	return s->flow;
-}
-
-bool weir__flow_ready(weir_stream *s)
-{
-	return s->flow || loop_of(s)->flows.free || weir__flow_get(s);
-}
-
-void weir__flow_trim(weir_stream *s)
-{
-	struct weir__flow *f = s->flow;
-	if (!f || f->in || f->out.head || f->out.sent || f->pinned)
-		return;
-	weir__pool_give(&loop_of(s)->flows, f);
-	s->flow = NULL;
-}
 
 static void drop_flow(weir_stream *s)
 {
@@ -87,12 +65,6 @@ void weir__stream_update(weir_stream *s)
 	unsigned want = wanted(s);
 	if (want != s->source.want)
 		weir__want(loop_of(s), &s->source, want);
-}
-
-void weir__stream_alive(weir_stream *s)
-{
-	if (s->idle_ms && !weir__is(s, WEIR__DOOMED))
-		weir__limit_set(s, s->idle_ms);
 }
 
 /* ---- on the loop -------------------------------------------------------- */

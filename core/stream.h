@@ -101,7 +101,10 @@ void weir__stream_hand_over(weir_stream *stream, const weir_stream_ops *ops, voi
 /* The stream of a descriptor, or NULL. */
 weir_stream *weir__stream_at(const weir_loop *loop, int32_t fd);
 /* Octets that the data callback left. */
-size_t weir__stream_unread(const weir_stream *stream);
+static inline size_t weir__stream_unread(const weir_stream *stream)
+{
+	return stream->flow && stream->flow->in ? stream->flow->in_len : 0;
+}
 
 /* ---- for core/ ---- */
 
@@ -124,13 +127,36 @@ void weir__stream_end(weir_stream *stream, int why);
 /* Brings what the source wants in line with the bits. */
 void weir__stream_update(weir_stream *stream);
 /* The working set, borrowed if there is none. NULL: no memory. */
-struct weir__flow *weir__flow_get(weir_stream *stream);
+static inline struct weir__flow *weir__flow_get(weir_stream *stream)
+{
+	if (!stream->flow && (stream->flow = weir__pool_take(&stream->owner->loop->flows)) != NULL)
+		memset(stream->flow, 0, sizeof *stream->flow);
+	return stream->flow;
+}
+
 /* Whether a flow can be had now and, as long as no other stream takes one, later. */
-bool weir__flow_ready(weir_stream *stream);
+static inline bool weir__flow_ready(weir_stream *stream)
+{
+	return stream->flow || stream->owner->loop->flows.free || weir__flow_get(stream);
+}
+
 /* Gives the working set back when it holds nothing. */
-void weir__flow_trim(weir_stream *stream);
+static inline void weir__flow_trim(weir_stream *stream)
+{
+	struct weir__flow *f = stream->flow;
+	if (!f || f->in || f->out.head || f->out.sent || f->pinned)
+		return;
+	weir__pool_give(&stream->owner->loop->flows, f);
+	stream->flow = NULL;
+}
+
 /* Octets have moved: the idle limit begins anew. */
-void weir__stream_alive(weir_stream *stream);
+static inline void weir__stream_alive(weir_stream *stream)
+{
+	if (stream->idle_ms && !(stream->source.bits & WEIR__DOOMED))
+		weir__limit_set(stream, stream->idle_ms);
+}
+
 /* Remembers who is at the other end. */
 void weir__stream_set_peer(weir_stream *stream, const struct weir__addr *addr);
 /* Makes room by ending the longest idle stream (of that owner, unless NULL). False: none. */
