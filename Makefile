@@ -243,6 +243,7 @@ MEMIO_TESTS = \
 	tests/memio/http_health_test.c \
 	tests/memio/http_limit_test.c \
 	tests/memio/http_persist_test.c \
+	tests/memio/http_lean_test.c \
 
 MEMIO_SRCS = \
 	tests/memio/kernel.c \

@@ -439,26 +439,6 @@ static void a_kept_connections_head_counts_from_its_first_octet(void **state)
 	bed_assert_status(c, 408);
 }
 
-static void many_slow_heads_cost_what_they_sent(void **state)
-{
-	const weir_server_opts opts = {.head_ms = 1000000};
-
-	(void)state;
-	bed_serve(bed_hello, &opts);
-	/* What one connection uses for a moment, and all share, is not counted. */
-	memio_client_close(bed_client());
-	bed_sends(bed_client(), HELLO);
-	const size_t before = bed.alloc.live_octets;
-	for (int i = 0; i < 100; i++)
-		bed_sends(bed_client(),
-		          "GET / HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\nUser-");
-	const size_t each = (bed.alloc.live_octets - before) / 100;
-	/* stream, exchange, flow, the octets in 128, and the fields */
-	assert_in_range(each, 0,
-	                sizeof(weir_stream) + sizeof(struct weir_req) + sizeof(struct weir__flow) +
-	                        128 + 128);
-}
-
 static void many_fields_octet_by_octet(void **state)
 {
 	static const char field[] = "Name: value\r\n";
@@ -3374,7 +3354,6 @@ int main(void)
 		T(who_found_no_buffer_may_go_on_slowly),
 		T(a_kept_connection_may_be_idle_longer),
 		T(a_kept_connections_head_counts_from_its_first_octet),
-		T(many_slow_heads_cost_what_they_sent),
 		T(many_fields_octet_by_octet),
 		T(a_hundred_fields_in_two_reads),
 		T(what_came_in_one_read_is_answered_in_one_write),
