@@ -189,7 +189,6 @@ static size_t conn_data(weir_stream *stream, const char *data, size_t len, void 
 	bool more = true;
 
 	(void)arg;
-	weir__conn_server(stream)->last.data = NULL;
 	weir__stream_evictable(stream, false);
 	while (more && at < len && !weir__conn_over(stream)) {
 		struct weir_req *req = stream->arg;

@@ -31,6 +31,7 @@ enum {
 	WEIR__GATHER_MAX = 4 * 1024,    /* a larger body is not copied behind others */
 	WEIR__FIELDS_MAX = 16 * 1024,   /* octets of the fields that an application adds */
 	WEIR__QUEUE_MARGIN = 20 * 1024, /* what the queue takes beyond max_queue, for heads */
+	WEIR__MEMO_MAX = 252,           /* octets of a head that is compared with the next */
 	WEIR__TRAILERS = 64
 };
 
@@ -74,6 +75,14 @@ enum {
 	WEIR__PARTIAL = 0x8000    /* kept is partial.c's */
 };
 
+/* The head whose fields are in the server's array, if it may well be met again: a short one, of
+   a request without a body. */
+struct weir__memo {
+	weir_parser parser; /* as it was behind the head */
+	uint32_t len;       /* 0: there is none */
+	char octets[WEIR__MEMO_MAX];
+};
+
 struct weir_server {
 	struct weir__tenant tenant;
 	weir_loop *loop;
@@ -87,7 +96,7 @@ struct weir_server {
 	weir_field *fields;    /* opts.max_fields of them, for the head that was read last … */
 	weir_field *trailers;  /* … and for a trailer section */
 	const struct weir_req *fielded; /* whose fields these are; NULL: nobody's */
-	weir_str last; /* the head that was read last, while its octets are where they were */
+	struct weir__memo memo;
 	const struct weir_req *indexed; /* whose fields are in the index; NULL: nobody's */
 	struct weir__index index;
 	char *spare; /* the last block that fields of a reply were collected in */

@@ -76,7 +76,7 @@ const weir_field *weir__req_fields(const struct weir_req *req)
 	                 (uint16_t)server->opts.max_fields);
 	weir_parse(&again, req->head, req->head_len, &used, &piece);
 	server->fielded = req;
-	server->last.data = NULL;
+	server->memo.len = 0;
 	return server->fields;
 }
 

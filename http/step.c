@@ -87,25 +87,26 @@ static bool crowded(weir_stream *stream)
 /* ---- the same head once more -------------------------------------------- */
 
 /*
- * Clients that do not wait for replies mostly ask the same, octet for octet. What was made
- * of the head before this one is then what would be made of this one, and still stands in
- * parser and fields, if it was a request without a body.
+ * Clients mostly ask the same again, octet for octet, and so do many clients of one kind.
+ * What was made of the head before this one is then what would be made of this one: it is
+ * compared, and not read.
  */
-static bool is_repeated(const struct weir_req *req, const char *data, size_t len)
+static bool is_repeated(const struct weir__memo *memo, const char *data, size_t len)
 {
-	const weir_str last = req->server->last;
-
-	return last.data && data == last.data + last.len && len >= last.len &&
-	       !memcmp(data, last.data, last.len);
+	return memo->len && len >= memo->len && !memcmp(data, memo->octets, memo->len);
 }
 
 static void note_head(const struct weir_req *req, weir_str head)
 {
+	struct weir__memo *memo = &req->server->memo;
 	const weir_parser *p = &req->parser;
-	const bool lasts = p->framing == WEIR_NO_BODY && !(p->seen & WEIR__CONTINUE) &&
-	                   !weir__req_is(req, WEIR__PARTIAL);
 
-	req->server->last = lasts ? head : (weir_str){NULL, 0};
+	if (p->framing != WEIR_NO_BODY || p->seen & WEIR__CONTINUE ||
+	    head.len > sizeof memo->octets)
+		return;
+	memo->parser = *p;
+	memo->len = (uint32_t)head.len;
+	memcpy(memo->octets, head.data, head.len);
 }
 
 /* ---- the head ----------------------------------------------------------- */
@@ -114,22 +115,28 @@ static void note_head(const struct weir_req *req, weir_str head)
 static bool read_head(struct weir_req *req, const char *data, size_t len, size_t *used,
                       weir_event *event, weir_str *head)
 {
+	struct weir__memo *memo = &req->server->memo;
 	weir_slice piece;
 
 	req->server->fielded = NULL;
-	if (weir__req_is(req, WEIR__PARTIAL))
-		return weir__partial_feed(req, data, len, used, event, head);
-	if (is_repeated(req, data, len)) {
+	if (!weir__req_is(req, WEIR__PARTIAL) && is_repeated(memo, data, len)) {
+		req->parser = memo->parser;
 		*event = WEIR_HEAD_END;
-		*used = req->server->last.len;
+		*used = memo->len;
 		*head = (weir_str){data, *used};
 		return true;
 	}
+	/* Its fields go from the array, whatever comes of this one. */
+	memo->len = 0;
+	if (weir__req_is(req, WEIR__PARTIAL))
+		return weir__partial_feed(req, data, len, used, event, head);
 	/* The last request's may be there still. */
 	if (req->parser.state != WEIR__EMPTY_LINES || req->parser.fields != req->server->fields)
 		weir__req_renew_parser(req);
 	*event = weir_parse(&req->parser, data, len, used, &piece);
 	*head = (weir_str){data, *used};
+	if (*event == WEIR_HEAD_END)
+		note_head(req, *head);
 	if (*event != WEIR_MORE)
 		return true;
 	*used = len;
@@ -157,7 +164,6 @@ static bool step_head(struct weir_req *req, const char *data, size_t len, size_t
 		return false;
 	case WEIR_HEAD_END:
 		weir__note_behind(req, *used < len);
-		note_head(req, head);
 		head_done(req, head);
 		return hand_over(req);
 	default:
