@@ -48,6 +48,7 @@ seconds=${BENCH_SECONDS:-1}
 seconds_whole=${seconds%.*}
 pairs=${BENCH_PAIRS:-5}
 warmup=0.2
+settle=1
 curve_connections=${BENCH_CONNECTIONS:-1 16 64 256 1024 4096 10000}
 idle_connections=${BENCH_IDLE:-10000}
 memory_connections='100 1000 10000'

@@ -47,7 +47,7 @@ section_accept()
 }
 
 # An open loop at half of what the floor reaches: what a request takes when there is room, and whether
-# connections that are only there are noticed.
+# connections that are only there are noticed. (That thousands came, or went before, is over then.)
 section_latency()
 {
 	need latency bench/load bench/floor && start_pair || return 0
@@ -62,7 +62,7 @@ section_latency()
 			for idle in 0 "$idle_connections"; do
 				use $who
 				load "$turn" $who --connections=64 --rate="$rate" --idle="$idle" \
-					--seconds="$seconds" --warmup="$warmup" || wrong "latency, $who"
+					--seconds="$seconds" --warmup="$settle" || wrong "latency, $who"
 				printf '  pair %s: %-8s %6s idle: p50 %s us, p99 %s us, p99.9 %s us\n' "$turn" $who \
 					"$idle" "$(column p50_us)" "$(column p99_us)" "$(column p99.9_us)"
 			done
