@@ -3,7 +3,6 @@
  * the one file that prints and exits. It is a member of the archive by itself
  * and is pulled in only when the program defines no main.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +14,20 @@ struct program {
 	weir_signal interrupt, terminate;
 };
 
+/* The pieces in one write, so that no other process's words come between them. Without stdio,
+   which is larger than the loop. */
+static void say(int fd, const char *const *pieces)
+{
+	struct weir__vec vec[WEIR__VEC_MAX];
+	int n = 0;
+	for (; pieces[n] && n < WEIR__VEC_MAX; n++)
+		vec[n] = (struct weir__vec){(void *)(uintptr_t)pieces[n], strlen(pieces[n])};
+	weir__sys_writev(fd, vec, n);
+}
+
 static int fail(const char *name, int64_t why)
 {
-	fprintf(stderr, "%s: %s\n", name, weir_strerror(why));
+	say(2, (const char *const[]){name, ": ", weir_strerror(why), "\n", NULL});
 	return EXIT_FAILURE;
 }
 
@@ -39,10 +49,10 @@ static void say_where(const weir_loop *loop, const char *name)
 		if (weir__sys_local(s->fd, &addr) < 0 ||
 		    weir__addr_format(&addr, address, sizeof address) < 0 || !strcmp(address, last))
 			continue;
-		printf("%s: listening on %s (%s)\n", name, address, weir_backend());
+		say(1, (const char *const[]){name, ": listening on ", address, " (", weir_backend(),
+		                             ")\n", NULL});
 		memcpy(last, address, sizeof last);
 	}
-	fflush(stdout);
 }
 
 static int watch_signals(weir_loop *loop, struct program *program)

@@ -18,10 +18,11 @@ void weir__peers_free(struct weir__peers *peers)
 
 static uint32_t hash(const struct weir__peer *p)
 {
-	uint32_t h = 2166136261u ^ p->kind ^ p->scope;
-	for (size_t i = 0; i < sizeof p->ip; i++)
-		h = (h ^ p->ip[i]) * 16777619u;
-	return h ^ h >> 15;
+	uint64_t half[2], h;
+	memcpy(half, p->ip, sizeof half);
+	h = (half[0] ^ p->scope ^ p->kind) * 0x9e3779b97f4a7c15u;
+	h = (h ^ h >> 32 ^ half[1]) * 0xd6e8feb86659fd93u;
+	return (uint32_t)(h >> 32);
 }
 
 static bool same(const struct weir__peer *a, const struct weir__peer *b)

@@ -4,6 +4,7 @@
  * Whether an octet may be in a token is looked up by its halves (octets.h). The
  * look-up gives 0 for octets from 0x80 on, which no token has.
  */
+#include "http/cpu.h"
 #include "http/octets.h"
 #include "http/scan.h"
 
@@ -14,7 +15,7 @@
 
 static bool here(void)
 {
-	return __builtin_cpu_supports("avx2");
+	return weir__cpu_has(WEIR__CPU_AVX2, WEIR__KEEPS_AVX);
 }
 
 AVX2 static __m256i table(const uint8_t *halves)

@@ -2,6 +2,7 @@
  * scan_avx512.c: the pass with 64 octets at a time; the look-up is that of
  * scan_avx2.c.
  */
+#include "http/cpu.h"
 #include "http/octets.h"
 #include "http/scan.h"
 
@@ -12,7 +13,7 @@
 
 static bool here(void)
 {
-	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+	return weir__cpu_has(WEIR__CPU_AVX512F | WEIR__CPU_AVX512BW, WEIR__KEEPS_AVX512);
 }
 
 AVX512 static __m512i table(const uint8_t *halves)
