@@ -24,14 +24,15 @@ struct load_options {
 	const char *address, *name, *host, *path, *tsv;
 	const char **headers; /* so many, whole field lines */
 	int64_t nheaders;
-	int64_t connections, depth, idle, slow_senders, slow_readers, sources, pid;
+	int64_t connections, depth, heads, idle, slow_senders, slow_readers, sources, pid;
 	double seconds, warmup, rate; /* rate 0: closed loop */
 	bool close, tree, quiet;
 };
 
 /* Prints usage and exits with 2 when something is wrong. */
 void load_options_read(struct load_options *o, int argc, char **argv);
-/* So many copies of the request in a row, which are never freed; how long one is. */
+/* So many copies of the request in a row, and o->heads - 1 more, so that a batch may begin with any
+   of the different ones; never freed. How long one is. */
 char *load_requests(const struct load_options *o, int64_t copies, size_t *len);
 
 /* ---- replies (load_reply.c) ---- */

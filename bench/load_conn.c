@@ -83,8 +83,9 @@ static void lose(struct load_conn *conn, uint64_t *errors);
 static void send_waiting(struct load_conn *conn)
 {
 	const struct load *load = conn->load;
-	const int64_t result =
-		weir_write(conn->stream, load->batch, conn->waiting * load->request_len);
+	const size_t first = conn->number % (size_t)load->options.heads;
+	const int64_t result = weir_write(conn->stream, load->batch + first * load->request_len,
+	                                  conn->waiting * load->request_len);
 
 	/* Of a connection that has gone already, `gone` is told. */
 	if (result < 0 && result != WEIR_ECLOSED)

@@ -19,6 +19,7 @@ static const char usage_text[] =
 	"\n"
 	"  --connections=N    at work (64)\n"
 	"  --depth=N          requests in flight on each, sent in one write (1)\n"
+	"  --heads=N          so many different requests, by turns (1)\n"
 	"  --seconds=S        how long is measured (5)\n"
 	"  --warmup=S         before that (0.5)\n"
 	"  --rate=R           open loop: so many requests a second in all, at fixed times\n"
@@ -54,6 +55,7 @@ static const struct option {
 } options[] = {
 	{"connections", COUNT, offsetof(struct load_options, connections), 1, 1e6},
 	{"depth", COUNT, offsetof(struct load_options, depth), 1, 1e4},
+	{"heads", COUNT, offsetof(struct load_options, heads), 1, 1e4},
 	{"seconds", SECONDS, offsetof(struct load_options, seconds), 0.01, 1e5},
 	{"warmup", SECONDS, offsetof(struct load_options, warmup), 0, 1e5},
 	{"rate", SECONDS, offsetof(struct load_options, rate), 0.1, 1e8},
@@ -133,8 +135,12 @@ void load_options_read(struct load_options *o, int argc, char **argv)
 {
 	static const char *headers[MAX_HEADERS];
 
-	*o = (struct load_options){
-		.headers = headers, .connections = 64, .depth = 1, .seconds = 5, .warmup = 0.5};
+	*o = (struct load_options){.headers = headers,
+	                           .connections = 64,
+	                           .depth = 1,
+	                           .heads = 1,
+	                           .seconds = 5,
+	                           .warmup = 0.5};
 	o->path = "/";
 	for (int i = 1; i < argc; i++) {
 		if (!strncmp(argv[i], "--", 2))
@@ -158,10 +164,15 @@ void load_options_read(struct load_options *o, int argc, char **argv)
 
 /* ---- the request ---- */
 
-/* As if there were room; how long it is. */
-static size_t write_request(const struct load_options *o, char *out, size_t room)
+/* As if there were room; how long it is. Those that differ do so in their query. */
+static size_t write_request(const struct load_options *o, int64_t number, char *out, size_t room)
 {
-	int n = snprintf(out, room, "GET %s HTTP/1.1\r\nHost: %s\r\n", o->path, o->host);
+	char query[24] = "";
+
+	if (o->heads > 1)
+		snprintf(query, sizeof query, "?%05lld", (long long)(number % o->heads));
+
+	int n = snprintf(out, room, "GET %s%s HTTP/1.1\r\nHost: %s\r\n", o->path, query, o->host);
 	size_t len = n > 0 ? (size_t)n : 0;
 
 	for (int64_t i = 0; i < o->nheaders; i++) {
@@ -177,15 +188,17 @@ static size_t write_request(const struct load_options *o, char *out, size_t room
 
 char *load_requests(const struct load_options *o, int64_t copies, size_t *len)
 {
-	*len = write_request(o, NULL, 0);
+	const int64_t all = copies + o->heads - 1;
+
+	*len = write_request(o, 0, NULL, 0);
 	if (*len > MAX_BATCH / (size_t)copies)
 		usage("the requests of one write are longer than 1,000,000 octets");
 
-	char *requests = malloc(*len * (size_t)copies + 1);
+	char *requests = malloc(*len * (size_t)all + 1);
 
 	if (!requests)
 		meter_die("load: requests");
-	for (int64_t i = 0; i < copies; i++)
-		write_request(o, requests + (size_t)i * *len, *len + 1);
+	for (int64_t i = 0; i < all; i++)
+		write_request(o, i, requests + (size_t)i * *len, *len + 1);
 	return requests;
 }

@@ -60,12 +60,12 @@ static struct meter_cpu refine(int64_t pid, struct meter_cpu cpu)
 	struct timespec t;
 	clockid_t clock;
 
-	if (ticks > 0 && clock_getcpuclockid((pid_t)pid, &clock) == 0 &&
-	    clock_gettime(clock, &t) == 0) {
-		const double scale = ((double)t.tv_sec + (double)t.tv_nsec / 1e9) / ticks;
+	if (clock_getcpuclockid((pid_t)pid, &clock) == 0 && clock_gettime(clock, &t) == 0) {
+		const double all = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 
-		cpu.user *= scale;
-		cpu.system *= scale;
+		/* Of less than a tick nobody knows which it was. */
+		cpu.user *= ticks > 0 ? all / ticks : 0;
+		cpu.system = all - cpu.user;
 	}
 #else
 	(void)pid;

@@ -23,7 +23,7 @@ LC_ALL=C
 export LC_ALL
 unset CDPATH
 source=$(dirname "$0")/..
-sections='throughput accept calls curves memory latency timers parse chan spawn backends footprint scaling'
+sections='throughput heads accept calls curves memory latency timers parse chan spawn backends footprint scaling'
 
 if [ $# != 0 ]; then
 	echo 'usage: run.sh (what it is to do is said by variables: see its top)' >&2

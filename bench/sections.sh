@@ -39,6 +39,17 @@ section_throughput()
 }
 
 # A connection for each request.
+# A server may remember the request it has just read. Here no two in a row are the same.
+section_heads()
+{
+	need heads bench/load bench/floor && start_pair || return 0
+	begin_results heads
+	for depth in 1 16; do
+		in_turns "different requests, depth $depth" floor weir --connections=64 \
+			--depth=$depth --heads=64
+	done
+}
+
 section_accept()
 {
 	need accept bench/load bench/floor && start_pair || return 0

@@ -14,7 +14,7 @@ LC_ALL=C
 export LC_ALL
 results=${1:-bench/results}
 [ $# = 0 ] || shift
-all='throughput accept calls memory latency timers footprint scaling'
+all='throughput heads accept calls memory latency timers footprint scaling'
 chosen=${*:-$all}
 # shellcheck source=bench/stats.sh
 . "$(dirname "$0")/stats.sh"
@@ -102,6 +102,17 @@ throughput()
 				show "the same of the floor" ' µs' %.2f
 		done
 	done
+}
+
+# Shown beside those of repeated requests.
+heads()
+{
+	file=$results/heads.tsv
+	for depth in 1 16; do
+		ratios "$file" cpu_us floor weir "depth=$depth" |
+			show "processor time per request, floor : weir, 64 different ones by turns, depth $depth" '' %.3f
+	done
+	values "$file" user_us name=weir depth=1 | judge 'user time per request, the same, depth 1' at-most 0.40 ' µs' %.2f
 }
 
 accept()
