@@ -544,6 +544,9 @@ void weir_req_hold(weir_req *req, bool hold);
  * library. The body is left out as RFC 9110 rules: to HEAD (which has the length of
  * what is left out), with 204 and 205, and with 304 (which has one unless it is 0).
  *
+ * Inside a callback small pieces are gathered, and sent together when it has returned:
+ * until then they count as queued.
+ *
  * No write is larger than max_queue, however fast the peer. Each is taken whole or
  * not at all: WEIR_EFULL. drain follows, and it may be tried again, unless it is
  * larger than max_queue by itself.
