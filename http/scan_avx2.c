@@ -4,7 +4,7 @@
  * Whether an octet may be in a token is looked up by its halves (octets.h). The
  * look-up gives 0 for octets from 0x80 on, which no token has.
  */
-#include "http/cpu.h"
+#include "http/scan_x86.h"
 #include "http/octets.h"
 #include "http/scan.h"
 

@@ -2,7 +2,7 @@
  * scan_avx512.c: the pass with 64 octets at a time; the look-up is that of
  * scan_avx2.c.
  */
-#include "http/cpu.h"
+#include "http/scan_x86.h"
 #include "http/octets.h"
 #include "http/scan.h"
 

@@ -1,9 +1,9 @@
 /*
- * cpu.h: what has this processor? For scan_avx2.c and scan_avx512.c. Asked of the processor
+ * scan_x86.h: what has this processor? For scan_avx2.c and scan_avx512.c. Asked of the processor
  * itself: what compilers have for that is several times as large as a parser's file.
  */
-#ifndef WEIR_HTTP_CPU_H
-#define WEIR_HTTP_CPU_H
+#ifndef WEIR_HTTP_SCAN_X86_H
+#define WEIR_HTTP_SCAN_X86_H
 
 #ifdef __x86_64__
 #include <cpuid.h>
