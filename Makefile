@@ -135,6 +135,7 @@ BENCHES = \
 # What measuring programs share, in an archive: each is linked with what it uses.
 BENCH_SRCS = \
 	bench/meter.c \
+	bench/family.c \
 	bench/listen.c \
 	bench/blocking.c \
 	bench/option.c \

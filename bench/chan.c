@@ -6,30 +6,24 @@
  *
  *     bench/chan [SECONDS]        (for each row, default 1)
  */
-#define _GNU_SOURCE
+#include "config.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <weir.h>
 
-enum { DATA, LAST, ECHO };
+#include "bench/meter.h"
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
+enum { DATA, LAST, ECHO };
 
 static double now(void)
 {
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+	return (double)meter_now() / 1e9;
 }
 
 /* ---- the process that takes ---- */
@@ -40,7 +34,7 @@ static void take(weir_chan *chan, uint32_t type, const void *data, size_t len, i
 	if (fd >= 0)
 		close(fd);
 	if (type != DATA && weir_chan_send(chan, type, data, len) < 0)
-		die("answer");
+		meter_die("answer");
 }
 
 static void serve(int fd)
@@ -49,7 +43,7 @@ static void serve(int fd)
 	weir_loop *loop;
 	weir_chan *chan;
 	if (weir_loop_new(&loop, NULL) < 0 || weir_chan_open(loop, &chan, fd, NULL, &ops, NULL) < 0)
-		die("serve");
+		meter_die("serve");
 	weir_loop_run(loop);
 	_exit(0);
 }
@@ -72,7 +66,7 @@ static int64_t send_one(struct run *run)
 		return weir_chan_send(run->chan, DATA, octets, run->len);
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		die("open");
+		meter_die("open");
 	int64_t result = weir_chan_pass(run->chan, DATA, octets, run->len, fd);
 	if (result < 0)
 		close(fd);
@@ -106,7 +100,7 @@ static void on_message(weir_chan *chan, uint32_t type, const void *data, size_t 
 	run->sent += run->echoes;
 	run->done = !run->echoes || now() >= run->end;
 	if (!run->done && weir_chan_send(chan, ECHO, data, len) < 0)
-		die("echo");
+		meter_die("echo");
 }
 
 static void measure(weir_loop *loop, int fd, const char *name, double seconds, struct run *run)
@@ -114,7 +108,7 @@ static void measure(weir_loop *loop, int fd, const char *name, double seconds, s
 	static const weir_chan_ops ops = {.message = on_message, .drain = on_drain};
 	static weir_chan *chan;
 	if (!chan && weir_chan_open(loop, &chan, fd, NULL, NULL, NULL) < 0)
-		die("open");
+		meter_die("open");
 	run->chan = chan;
 	weir_chan_on(chan, &ops, run);
 	double begin = now();
@@ -141,17 +135,17 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0)
-		die("socketpair");
+		meter_die("socketpair");
 	pid_t pid = fork();
 	if (pid < 0)
-		die("fork");
+		meter_die("fork");
 	if (pid == 0) {
 		close(fd[0]);
 		serve(fd[1]);
 	}
 	close(fd[1]);
 	if (weir_loop_new(&loop, NULL) < 0)
-		die("loop");
+		meter_die("loop");
 	printf("between two processes (%s)\n", weir_backend());
 	printf("%-24s %7s %12s %10s\n", "", "octets", "a second", "MiB/s");
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)

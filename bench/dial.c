@@ -21,12 +21,12 @@ enum { SECONDS = 10 };
 
 bool dial_address(struct sockaddr_in *to, const char *text)
 {
-	char host[INET_ADDRSTRLEN];
+	char host[INET_ADDRSTRLEN], *end = NULL;
 	const char *colon = strrchr(text, ':');
 	const size_t len = colon ? (size_t)(colon - text) : 0;
-	const long port = colon ? strtol(colon + 1, NULL, 10) : 0;
+	const long port = colon ? strtol(colon + 1, &end, 10) : -1;
 
-	if (len == 0 || len >= sizeof host || port < 1 || port > 65535)
+	if (len >= sizeof host || port < 0 || port > UINT16_MAX || end == colon + 1 || *end)
 		return false;
 	memcpy(host, text, len);
 	host[len] = '\0';
@@ -34,15 +34,14 @@ bool dial_address(struct sockaddr_in *to, const char *text)
 	return inet_pton(AF_INET, host, &to->sin_addr) == 1;
 }
 
-/* The port is chosen by connect, which knows that other destinations may have the same. */
-static int bind_source(int fd, uint32_t source)
+int dial_from(int fd, uint32_t source)
 {
 	const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(source)};
 #ifdef IP_BIND_ADDRESS_NO_PORT
 	const int on = 1;
 
-	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) < 0)
-		return -1;
+	/* Without it fewer ports can be had, but some. */
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
 #endif
 	return bind(fd, (const struct sockaddr *)&from, sizeof from);
 }
@@ -56,7 +55,7 @@ int dial_open(const struct sockaddr_in *to, uint32_t source)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
-	    (source && bind_source(fd, source) < 0) ||
+	    (source && dial_from(fd, source) < 0) ||
 	    connect(fd, (const struct sockaddr *)to, sizeof *to) < 0) {
 		const int error = errno;
 

@@ -8,10 +8,14 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* "127.0.0.1:80". False: it is none, or has no port. */
+/* "127.0.0.1:80"; port 0 is one, too. False: it is none. */
 bool dial_address(struct sockaddr_in *to, const char *text);
 
-/* Connects from that address (127.0.0.5 is 0x7f000005), 0 being any: its descriptor, or -errno.
+/* Binds a socket to that address (127.0.0.5 is 0x7f000005), and leaves the port to connect, which
+   knows that other destinations may have the same. 0, or -1 with errno. */
+int dial_from(int fd, uint32_t source);
+
+/* Connects from that address, 0 being any: its descriptor, or -errno.
    No step of the connection takes longer than 10 s. */
 int dial_open(const struct sockaddr_in *to, uint32_t source);
 

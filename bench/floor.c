@@ -26,6 +26,7 @@
 
 #include "bench/listen.h"
 #include "bench/meter.h"
+#include "bench/option.h"
 #include "http/emit.h"
 
 enum {
@@ -187,12 +188,12 @@ static void turn(void)
 int main(int argc, char **argv)
 {
 	const char *address = LISTEN_DEFAULT;
-	int32_t backlog = 0;
+	int64_t backlog = 0;
 
 	for (int i = 1; i < argc; i++)
 		if (*argv[i] != '-')
 			address = argv[i];
-		else if (!listen_option(argv[i], "backlog", &backlog)) {
+		else if (!option_number(argv[i], "--backlog", 1, INT32_MAX, &backlog)) {
 			fprintf(stderr, "usage: floor [ADDRESS] [--backlog=N]\n");
 			return 2;
 		}
@@ -205,7 +206,7 @@ int main(int argc, char **argv)
 	if (!self.conns || self.epoll < 0)
 		meter_die("floor");
 	listen_until_signal();
-	self.listener = listen_on(address, backlog);
+	self.listener = listen_on(address, (int)backlog);
 	if (fcntl(self.listener, F_SETFL, O_NONBLOCK) < 0)
 		meter_die("fcntl");
 	want(self.listener, EPOLL_CTL_ADD, EPOLLIN);

@@ -14,25 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/dial.h"
 #include "bench/meter.h"
 
 /* ---- where ---- */
-
-/* Reads N.N.N.N:PORT. */
-static bool read_address(const char *text, struct sockaddr_in *to)
-{
-	const char *colon = strrchr(text, ':');
-	char host[INET_ADDRSTRLEN] = "", *end;
-	long port;
-
-	if (!colon || (size_t)(colon - text) >= sizeof host)
-		return false;
-	memcpy(host, text, (size_t)(colon - text));
-	port = strtol(colon + 1, &end, 10);
-	*to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	return end != colon + 1 && !*end && port >= 0 && port <= UINT16_MAX &&
-	       inet_pton(AF_INET, host, &to->sin_addr) == 1;
-}
 
 int listen_on(const char *address, int backlog)
 {
@@ -40,7 +25,7 @@ int listen_on(const char *address, int backlog)
 	struct sockaddr_in to;
 	int fd;
 
-	if (!read_address(address, &to)) {
+	if (!dial_address(&to, address)) {
 		fprintf(stderr, "%s: not an address like " LISTEN_DEFAULT "\n", address);
 		exit(2);
 	}
@@ -114,22 +99,4 @@ int listen_await_signal(void)
 	if (errno)
 		meter_die("sigwait");
 	return signo;
-}
-
-/* ---- how ---- */
-
-bool listen_option(const char *argument, const char *name, int32_t *value)
-{
-	const size_t len = strlen(name);
-	char *end_of;
-	long number;
-
-	if (strncmp(argument, "--", 2) || strncmp(argument + 2, name, len) ||
-	    argument[2 + len] != '=')
-		return false;
-	number = strtol(argument + 3 + len, &end_of, 10);
-	if (end_of == argument + 3 + len || *end_of || number < 1 || number > INT32_MAX)
-		return false;
-	*value = (int32_t)number;
-	return true;
 }

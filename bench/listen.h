@@ -8,9 +8,6 @@
 #ifndef WEIR_BENCH_LISTEN_H
 #define WEIR_BENCH_LISTEN_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 /* The address when none is given. */
 #define LISTEN_DEFAULT "127.0.0.1:1337"
 
@@ -33,8 +30,5 @@ void listen_until_signal(void);
  */
 void listen_hold_signals(void);
 int listen_await_signal(void);
-
-/* Is this argument `--NAME=NUMBER`, of a number from 1 up? Then *value is it. */
-bool listen_option(const char *argument, const char *name, int32_t *value);
 
 #endif

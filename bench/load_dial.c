@@ -5,62 +5,29 @@
  */
 #include "config.h"
 
-#include "bench/load.h"
-
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A.B.C.D:PORT, which is all that can be bound for. */
-static bool ip4_address(const char *text, struct sockaddr_in *to)
-{
-	char host[INET_ADDRSTRLEN];
-	const char *colon = strrchr(text, ':');
-	const size_t len = colon ? (size_t)(colon - text) : sizeof host;
-
-	if (len >= sizeof host)
-		return false;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	*to = (struct sockaddr_in){.sin_family = AF_INET};
-	to->sin_port = htons((uint16_t)atoi(colon + 1));
-	return inet_pton(AF_INET, host, &to->sin_addr) == 1;
-}
-
-/* The port is left to connect, where the system can wait: then one may serve many targets. */
-static int bind_source(int fd, int64_t n)
-{
-	const struct sockaddr_in from = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)n),
-	};
-#ifdef IP_BIND_ADDRESS_NO_PORT
-	const int on = 1;
-
-	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-#endif
-	return bind(fd, (const struct sockaddr *)&from, sizeof from);
-}
+#include "bench/dial.h"
+#include "bench/load.h"
 
 /* A socket on its way there, or -errno. */
 static int begin_connect(const char *address, int64_t source)
 {
 	struct sockaddr_in to;
 
-	if (!ip4_address(address, &to))
+	if (!dial_address(&to, address))
 		return WEIR_EADDRESS;
 
 	const int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (fd < 0)
 		return -errno;
-	if (bind_source(fd, source) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
+	if (dial_from(fd, INADDR_LOOPBACK + (uint32_t)source) == 0 &&
+	    fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
 	    (connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS))
 		return fd;
 
@@ -70,7 +37,7 @@ static int begin_connect(const char *address, int64_t source)
 	return error;
 }
 
-static int dial_from(struct load_conn *conn, int64_t source, const weir_stream_ops *ops)
+static int begin_from(struct load_conn *conn, int64_t source, const weir_stream_ops *ops)
 {
 	struct load *load = conn->load;
 	const int fd = begin_connect(load->options.address, source);
@@ -94,7 +61,7 @@ int load_dial(struct load_conn *conn, const weir_stream_ops *ops)
 
 	conn->stream = NULL;
 	if (n > 1)
-		return dial_from(conn, conn->number % n, ops);
+		return begin_from(conn, conn->number % n, ops);
 	return weir_connect(load->loop, &conn->stream, load->options.address, NULL, ops, conn);
 }
 

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "bench/load.h"
+#include "bench/tsv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +133,7 @@ void load_report_text(const struct load *load)
 static const char header[] =
 	"name\tconnections\tdepth\trate\tmode\tseconds\trequests\tper_second\t"
 	"errors\tmin_us\tmean_us\tp50_us\tp90_us\tp99_us\tp99.9_us\tp99.99_us\t"
-	"max_us\tcpu_us\tuser_us\tsystem_us\tidle\n";
+	"max_us\tcpu_us\tuser_us\tsystem_us\tidle";
 
 static void put_cpu(FILE *file, const struct load *load)
 {
@@ -165,13 +166,8 @@ static void put_line(FILE *file, const struct load *load)
 
 void load_report_tsv(const struct load *load)
 {
-	FILE *file = fopen(load->options.tsv, "a");
+	FILE *file = tsv_open(load->options.tsv, header);
 
-	if (!file || fseek(file, 0, SEEK_END) != 0)
-		meter_die(load->options.tsv);
-	if (ftell(file) == 0)
-		fputs(header, file);
 	put_line(file, load);
-	if (ferror(file) || fclose(file) != 0)
-		meter_die(load->options.tsv);
+	tsv_close(file);
 }

@@ -3,13 +3,12 @@
 
 #include "bench/memory.h"
 
-#include "bench/meter.h"
-
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "bench/family.h"
+#include "bench/meter.h"
 
 /* The value of the line "name: N kB" in octets, of lines of that name the sum; or -1. */
 static int64_t amount(const char *path, const char *name)
@@ -31,78 +30,10 @@ static int64_t amount(const char *path, const char *name)
 
 /* ---- processes ---- */
 
-enum { MOST_PROCESSES = 8192 };
-
-struct relation {
-	int64_t pid, parent;
-	bool in; /* it descends from the one that is asked for */
-};
-
-/* The name in /proc/PID/stat may hold anything, but ends with the last ')'. */
-static int64_t parent_of(int64_t pid)
-{
-	char path[64], text[1024];
-	long long parent;
-
-	snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
-
-	FILE *file = fopen(path, "r");
-
-	if (!file)
-		return -1;
-
-	const char *line = fgets(text, sizeof text, file);
-	const char *behind = line ? strrchr(line, ')') : NULL;
-
-	fclose(file);
-	return behind && sscanf(behind + 1, " %*c %lld", &parent) == 1 ? parent : -1;
-}
-
-static int list_processes(struct relation *list)
-{
-	DIR *folder = opendir("/proc");
-	const struct dirent *entry;
-	int n = 0;
-
-	while (folder && n < MOST_PROCESSES && (entry = readdir(folder))) {
-		const int64_t pid = strtoll(entry->d_name, NULL, 10);
-
-		if (pid > 0)
-			list[n++] = (struct relation){pid, parent_of(pid), false};
-	}
-	if (folder)
-		closedir(folder);
-	return n;
-}
-
-static bool is_in(const struct relation *list, int n, int64_t pid)
-{
-	for (int i = 0; i < n; i++)
-		if (list[i].pid == pid)
-			return list[i].in;
-	return false;
-}
-
-/* As many passes as there are generations. */
-static void mark_descendants(struct relation *list, int n, int64_t pid)
-{
-	bool more = true;
-
-	while (more) {
-		more = false;
-		for (int i = 0; i < n; i++) {
-			struct relation *r = &list[i];
-
-			if (r->in || (r->pid != pid && !is_in(list, n, r->parent)))
-				continue;
-			r->in = more = true;
-		}
-	}
-}
-
 /* One that has just ended counts nothing. */
-static void add_process(int64_t pid, struct memory *sum)
+static void add_process(int64_t pid, void *arg)
 {
+	struct memory *sum = arg;
 	char path[64];
 
 	snprintf(path, sizeof path, "/proc/%lld/smaps_rollup", (long long)pid);
@@ -126,14 +57,8 @@ static void add_process(int64_t pid, struct memory *sum)
 
 bool memory_of(int64_t pid, struct memory *memory)
 {
-	static struct relation list[MOST_PROCESSES];
-	const int n = list_processes(list);
-
 	*memory = (struct memory){0};
-	mark_descendants(list, n, pid);
-	for (int i = 0; i < n; i++)
-		if (list[i].in)
-			add_process(list[i].pid, memory);
+	family_each(pid, add_process, memory);
 	return memory->processes > 0;
 }
 

@@ -103,44 +103,6 @@ struct meter_cpu meter_cpu(int64_t pid)
 	return cpu;
 }
 
-/* ---- memory ---- */
-
-/* The sum of the lines of smaps_rollup that begin with one of these names, in octets; or < 0. */
-static int64_t smaps(int64_t pid, const char *const *names)
-{
-	char path[64], line[256];
-	int64_t sum = 0;
-	long long kib;
-
-	snprintf(path, sizeof path, "/proc/%lld/smaps_rollup", (long long)pid);
-
-	FILE *file = fopen(path, "r");
-
-	if (!file)
-		return -1;
-	while (fgets(line, sizeof line, file))
-		for (const char *const *name = names; *name; name++)
-			if (!strncmp(line, *name, strlen(*name)) &&
-			    sscanf(line + strlen(*name), ": %lld", &kib) == 1)
-				sum += kib * 1024;
-	fclose(file);
-	return sum;
-}
-
-int64_t meter_private(int64_t pid)
-{
-	static const char *const names[] = {"Private_Clean", "Private_Dirty", NULL};
-
-	return smaps(pid, names);
-}
-
-int64_t meter_resident(int64_t pid)
-{
-	static const char *const names[] = {"Rss", NULL};
-
-	return smaps(pid, names);
-}
-
 /* ---- limits ---- */
 
 int64_t meter_raise_limit(void)

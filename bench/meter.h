@@ -1,6 +1,6 @@
 /*
- * meter.h: what did it cost? Processor time and memory of a process, as its kernel accounts for
- * them, and what every measuring program needs besides.
+ * meter.h: what did it cost? Processor time of a process, as its kernel accounts for it, and what
+ * every measuring program needs besides.
  */
 #ifndef WEIR_BENCH_METER_H
 #define WEIR_BENCH_METER_H
@@ -19,10 +19,6 @@ struct meter_cpu {
 };
 /* Where the system does not tell (no /proc), or there is no such process: both are < 0. */
 struct meter_cpu meter_cpu(int64_t pid);
-
-/* Octets of pages that only this process has; resident ones. < 0 where the system does not tell. */
-int64_t meter_private(int64_t pid);
-int64_t meter_resident(int64_t pid);
 
 /* Lets this process have as many descriptors as the system allows; how many that is. */
 int64_t meter_raise_limit(void);

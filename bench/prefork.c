@@ -22,6 +22,7 @@
 #include "bench/blocking.h"
 #include "bench/listen.h"
 #include "bench/meter.h"
+#include "bench/option.h"
 
 /* The process ends with its parent, however that ends, as far as the system can do this. */
 static void end_with(pid_t parent)
@@ -77,14 +78,14 @@ static void start_all(pid_t *pids, int32_t n, int listener)
 int main(int argc, char **argv)
 {
 	const char *address = LISTEN_DEFAULT;
-	int32_t processes = 64;
+	int64_t processes = 64;
 	pid_t *pids;
 	int listener, status;
 
 	for (int i = 1; i < argc; i++)
 		if (*argv[i] != '-')
 			address = argv[i];
-		else if (!listen_option(argv[i], "processes", &processes)) {
+		else if (!option_number(argv[i], "--processes", 1, INT32_MAX, &processes)) {
 			fprintf(stderr, "usage: prefork [ADDRESS] [--processes=N]\n");
 			return 2;
 		}
@@ -94,12 +95,12 @@ int main(int argc, char **argv)
 	listen_hold_signals();
 	listener = listen_on(address, 0);
 	blocking_prepare(listener);
-	start_all(pids, processes, listener);
+	start_all(pids, (int32_t)processes, listener);
 	listen_say("prefork", listener);
 	status = listen_await_signal() == SIGCHLD;
 	if (status)
 		fprintf(stderr, "prefork: a process has ended by itself\n");
-	end_all(pids, processes);
+	end_all(pids, (int32_t)processes);
 	free(pids);
 	return status;
 }

@@ -9,18 +9,19 @@
  * it took until the child's end was told. plain: what vfork and exec do, which leave the
  * closing to close-on-exec; the same number of descriptors is open there.
  */
-#define _GNU_SOURCE
+#include "config.h"
+
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <weir.h>
+
+#include "bench/meter.h"
 
 extern char **environ;
 
@@ -31,43 +32,30 @@ struct series {
 	int64_t *kept, *ended;
 };
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void spawn_once(weir_loop *loop, int64_t *kept, int64_t *ended)
 {
 	const weir_child_opts opts = {.argv = program};
-	const int64_t begin = now_ns();
+	const int64_t begin = meter_now();
 	if (weir_spawn(loop, NULL, &opts, NULL, NULL) < 0)
-		die("weir_spawn");
-	*kept = now_ns() - begin;
+		meter_die("weir_spawn");
+	*kept = meter_now() - begin;
 	if (weir_loop_run(loop) < 0)
-		die("weir_loop_run");
-	*ended = now_ns() - begin;
+		meter_die("weir_loop_run");
+	*ended = meter_now() - begin;
 }
 
 static void spawn_plainly(weir_loop *loop, int64_t *kept, int64_t *ended)
 {
-	const int64_t begin = now_ns();
+	const int64_t begin = meter_now();
 	pid_t pid;
 	int status;
 	(void)loop;
 	if (posix_spawn(&pid, program[0], NULL, NULL, (char **)(uintptr_t)program, environ) != 0)
-		die("posix_spawn");
-	*kept = now_ns() - begin;
+		meter_die("posix_spawn");
+	*kept = meter_now() - begin;
 	if (waitpid(pid, &status, 0) != pid)
-		die("waitpid");
-	*ended = now_ns() - begin;
+		meter_die("waitpid");
+	*ended = meter_now() - begin;
 }
 
 static int by_size(const void *a, const void *b)
@@ -107,26 +95,26 @@ int main(int argc, char **argv)
 	enum { FEW, MANY, PLAIN_FEW, PLAIN_MANY, KINDS };
 	static const char *const names[KINDS] = {"weir", "weir", "plain", "plain"};
 	const size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 500;
-	struct rlimit limit;
 	int64_t *kept[KINDS], *ended[KINDS];
 	int open_fds[KINDS] = {0};
 	weir_loop *loop;
-	if (n == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		die("usage: spawn [N]");
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	printf("microseconds, medians of %zu; the limit is %llu descriptors\n", n,
-	       (unsigned long long)limit.rlim_cur);
+	if (n == 0) {
+		fprintf(stderr, "usage: spawn [N]\n");
+		return 2;
+	}
+	const int64_t limit = meter_raise_limit();
+	printf("microseconds, medians of %zu; the limit is %lld descriptors\n", n,
+	       (long long)limit);
 	if (weir_loop_new(&loop, NULL) < 0)
-		die("weir_loop_new");
+		meter_die("weir_loop_new");
 	for (int k = 0; k < KINDS; k++) {
 		kept[k] = calloc(n, sizeof *kept[k]);
 		ended[k] = calloc(n, sizeof *ended[k]);
 		if (!kept[k] || !ended[k])
-			die("calloc");
+			meter_die("calloc");
 	}
 	const int first = fill(0, 16);
-	const int most = limit.rlim_cur > 65536 ? 65536 : (int)limit.rlim_cur - 16;
+	const int most = limit > 65536 ? 65536 : (int)limit - 16;
 	for (size_t done = 0; done < n;) {
 		const size_t until = done + 50 < n ? done + 50 : n;
 		for (int k = 0; k < KINDS; k++) {

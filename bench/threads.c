@@ -29,6 +29,7 @@
 #include "bench/blocking.h"
 #include "bench/listen.h"
 #include "bench/meter.h"
+#include "bench/option.h"
 
 enum {
 	STACK = 2 * 1024 * 1024,
@@ -190,7 +191,7 @@ int main(int argc, char **argv)
 	const char *address = LISTEN_DEFAULT;
 	const int32_t least =
 		(int32_t)PTHREAD_STACK_MIN > STACK_LEAST ? (int32_t)PTHREAD_STACK_MIN : STACK_LEAST;
-	int32_t stack = STACK;
+	int64_t stack = STACK;
 	bool reuse = false;
 	pthread_t first;
 
@@ -201,7 +202,7 @@ int main(int argc, char **argv)
 			reuse = true;
 		else if (!strcmp(argv[i], "--stack=min"))
 			stack = least;
-		else if (!listen_option(argv[i], "stack", &stack) || stack < least) {
+		else if (!option_number(argv[i], "--stack", least, INT32_MAX, &stack)) {
 			fprintf(stderr,
 			        "usage: threads [ADDRESS] [--stack=OCTETS|min] [--reuse]\n");
 			return 2;

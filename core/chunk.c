@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#define RESERVE WEIR__CHUNK_RESERVE
-
 static void drop(struct weir__mem *mem, void **list, size_t size)
 {
 	void *block;
@@ -15,7 +13,7 @@ static void drop(struct weir__mem *mem, void **list, size_t size)
 int weir__chunks_init(struct weir__chunks *chunks, struct weir__mem *mem, int32_t max)
 {
 	*chunks = (struct weir__chunks){.mem = mem, .max = max < 0 ? INT32_MAX : max};
-	for (int i = 0; i < RESERVE; i++) {
+	for (int i = 0; i < WEIR__CHUNK_RESERVE; i++) {
 		void *chunk = weir__mem_resize(mem, NULL, 0, WEIR__CHUNK);
 		if (!chunk) {
 			weir__chunks_free(chunks);
@@ -73,7 +71,7 @@ void *weir__chunk_take_reserve(struct weir__chunks *chunks)
 
 void weir__chunk_put_by(struct weir__chunks *chunks, void *chunk)
 {
-	if (chunks->reserved < RESERVE) {
+	if (chunks->reserved < WEIR__CHUNK_RESERVE) {
 		chunks->reserved++;
 		weir__push(&chunks->reserve, chunk);
 	} else {

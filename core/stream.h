@@ -57,6 +57,29 @@ struct weir_stream {
 
 static_assert(sizeof(weir_stream) <= 72, "a stream is one block that a heap rounds to 80");
 
+/* ---- bits, and what is asked all the time ---- */
+
+/* weir_queued. */
+static inline int64_t weir__queued(const weir_stream *stream)
+{
+	return stream->flow ? stream->flow->out.queued : 0;
+}
+
+static inline bool weir__is(const weir_stream *stream, unsigned bits)
+{
+	return (stream->source.bits & bits) != 0;
+}
+
+static inline void weir__set(weir_stream *stream, unsigned bits)
+{
+	stream->source.bits |= (uint16_t)bits;
+}
+
+static inline void weir__unset(weir_stream *stream, unsigned bits)
+{
+	stream->source.bits &= (uint16_t)~bits;
+}
+
 /* ---- for the protocols above ---- */
 
 /* The arg given to weir_listen. */
@@ -71,7 +94,14 @@ static inline void *weir__stream_owner_arg(const weir_stream *stream)
  */
 void weir__stream_limit(weir_stream *stream, int64_t ms);
 /* Says whether the stream may be closed to make room; `gone` says WEIR_EDRAINED. */
-static inline void weir__stream_evictable(weir_stream *stream, bool yes);
+static inline void weir__stream_evictable(weir_stream *stream, bool yes)
+{
+	if (yes == weir__is(stream, WEIR__EVICTABLE))
+		return;
+	stream->owner->loop->evictable += yes ? 1 : -1;
+	stream->source.bits ^= WEIR__EVICTABLE;
+}
+
 /* Has what is unread offered again, from the loop. */
 void weir__stream_offer(weir_stream *stream);
 /* As weir_writev, but only queues; weir__stream_flush sends. */
@@ -153,7 +183,7 @@ static inline void weir__flow_trim(weir_stream *stream)
 /* Octets have moved: the idle limit begins anew. */
 static inline void weir__stream_alive(weir_stream *stream)
 {
-	if (stream->idle_ms && !(stream->source.bits & WEIR__DOOMED))
+	if (stream->idle_ms && !weir__is(stream, WEIR__DOOMED))
 		weir__limit_set(stream, stream->idle_ms);
 }
 
@@ -198,38 +228,9 @@ struct weir__greeter {
 struct weir__owner *weir__listener_owner(const weir_listener *listener);
 struct weir__greeter **weir__listener_greeter(weir_listener *listener);
 
-/* weir_queued, for those who ask all the time. */
-static inline int64_t weir__queued(const weir_stream *stream)
-{
-	return stream->flow ? stream->flow->out.queued : 0;
-}
-
-static inline bool weir__is(const weir_stream *stream, unsigned bits)
-{
-	return (stream->source.bits & bits) != 0;
-}
-
-static inline void weir__stream_evictable(weir_stream *stream, bool yes)
-{
-	if (yes == weir__is(stream, WEIR__EVICTABLE))
-		return;
-	stream->owner->loop->evictable += yes ? 1 : -1;
-	stream->source.bits ^= WEIR__EVICTABLE;
-}
-
 static inline bool weir__may_evict(const weir_stream *stream, const struct weir__owner *owner)
 {
 	return weir__is(stream, WEIR__EVICTABLE) && (!owner || stream->owner == owner);
-}
-
-static inline void weir__set(weir_stream *stream, unsigned bits)
-{
-	stream->source.bits |= (uint16_t)bits;
-}
-
-static inline void weir__unset(weir_stream *stream, unsigned bits)
-{
-	stream->source.bits &= (uint16_t)~bits;
 }
 
 #endif

@@ -321,10 +321,6 @@ struct weir__pieces {
 	bool bad, dropped;
 };
 
-/* Makes room for the fields that len octets can hold. False: no memory. */
-bool weir__take_room(struct weir_req *req, weir_field *shared, uint16_t most, size_t len);
-/* The section is not complete: its fields so far move out of the shared array. */
-bool weir__take_parts(struct weir_req *req, uint16_t most, size_t len);
 /* Reads as much of the message as is there. False: no memory. */
 bool weir__take_pieces(struct weir_req *req, struct weir__pieces *pieces, size_t len);
 /* Moves what was not taken right before what was not parsed; where it begins. */

@@ -188,9 +188,9 @@ static bool all_are(const char *text, enum weir__octet kind)
 	return !*text;
 }
 
-bool weir__is_value_of(const char *value, size_t len)
+bool weir__are_values(const char *text, size_t len)
 {
-	const uint8_t *octets = (const uint8_t *)value;
+	const uint8_t *octets = (const uint8_t *)text;
 	uint64_t bad = len < 8;
 
 	/* The last eight may be looked at twice. */
@@ -205,7 +205,7 @@ bool weir__is_value_of(const char *value, size_t len)
 
 bool weir__is_value(const char *value)
 {
-	return weir__is_value_of(value, strlen(value));
+	return weir__are_values(value, strlen(value));
 }
 
 /* Frames the message or the connection, or is made for every reply. */

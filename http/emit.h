@@ -57,8 +57,8 @@ size_t weir__emit_chunk_line(char *out, uint64_t len);
 
 /* May an application add this field: good octets, and none that the library makes itself? */
 bool weir__is_field(const char *name, const char *value);
-/* Octets that a field's value may have. */
+/* Octets that a field's value may have; of a string / of so many. */
 bool weir__is_value(const char *value);
-bool weir__is_value_of(const char *value, size_t len);
+bool weir__are_values(const char *octets, size_t len);
 
 #endif

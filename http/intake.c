@@ -1,8 +1,8 @@
 /*
- * intake.c: how do octets become fields and content, without being copied?
+ * intake.c: how do octets become content and trailers, without being copied?
  *
  * The parser's slices are looked at where the octets were read. Only what must
- * outlive them is put elsewhere: the fields of a section that has not come
+ * outlive them is put elsewhere: the fields of a trailer section that has not come
  * whole, and the trailers, which are asked for when the body is long gone.
  */
 #include <string.h>
@@ -11,24 +11,24 @@
 #include "http/parse.h"
 
 /*
- * Where the parser puts the fields of a section: into the server's array while
- * one call reads it, else into one of the exchange's own that has room for what
- * these octets can hold. A field line has at least four of them.
+ * Where the parser puts the fields of a trailer section: into the server's array
+ * while one call reads it, else into one of the exchange's own that has room for
+ * what these octets can hold. A field line has at least four of them. False: no memory.
  */
-bool weir__take_room(struct weir_req *req, weir_field *shared, uint16_t most, size_t len)
+static bool make_room(struct weir_req *req, size_t len)
 {
 	const size_t fresh = len > req->seen ? len - req->seen : 0;
 	size_t need = req->parser.nfields + fresh / 4 + 3;
 	weir_field *bigger;
 
-	req->parser.fields = req->parts ? req->parts : shared;
-	req->parser.max_fields = most;
+	req->parser.fields = req->parts ? req->parts : req->server->trailers;
+	req->parser.max_fields = WEIR__TRAILERS;
 	if (!req->parts || need <= req->parts_cap)
 		return true;
 	if (need < req->parts_cap + req->parts_cap / 2u)
 		need = req->parts_cap + req->parts_cap / 2u;
-	if (need > most)
-		need = most;
+	if (need > WEIR__TRAILERS)
+		need = WEIR__TRAILERS;
 	if (need <= req->parts_cap)
 		return true;
 	bigger = weir__mem_resize(weir__server_mem(req->server), req->parts,
@@ -40,11 +40,12 @@ bool weir__take_room(struct weir_req *req, weir_field *shared, uint16_t most, si
 	return true;
 }
 
-/* The section is not complete: its fields so far move out of the shared array. */
-bool weir__take_parts(struct weir_req *req, uint16_t most, size_t len)
+/* The section is not complete: its fields so far move out of the shared array. False: no memory. */
+static bool keep_parts(struct weir_req *req, size_t len)
 {
 	/* One more than there are: the one that is being read. */
-	const size_t n = req->parser.nfields < most ? req->parser.nfields + 1u : most;
+	const size_t n =
+		req->parser.nfields < WEIR__TRAILERS ? req->parser.nfields + 1u : WEIR__TRAILERS;
 
 	req->seen = (uint32_t)len;
 	if (req->parts)
@@ -121,7 +122,7 @@ bool weir__take_pieces(struct weir_req *req, struct weir__pieces *pieces, size_t
 		size_t used;
 		weir_slice piece;
 
-		if (!weir__take_room(req, req->server->trailers, WEIR__TRAILERS, len - pieces->at))
+		if (!make_room(req, len - pieces->at))
 			return false;
 		event = weir_parse(p, pieces->data + pieces->at, len - pieces->at, &used, &piece);
 		if (event == WEIR_BODY)
@@ -134,7 +135,7 @@ bool weir__take_pieces(struct weir_req *req, struct weir__pieces *pieces, size_t
 	if (event == WEIR_DONE)
 		req->flags |= WEIR__PARSED;
 	if (event == WEIR_MORE && p->seen & WEIR__TRAILER)
-		return weir__take_parts(req, WEIR__TRAILERS, len - pieces->at);
+		return keep_parts(req, len - pieces->at);
 	/* The end comes right behind them, without another octet. */
 	return !trailers || keep_trailers(req, trailers);
 }

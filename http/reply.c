@@ -303,7 +303,7 @@ static bool set_type(struct weir__reply_head *head, const char *type)
 		return true;
 	head->type = type;
 	head->type_len = strlen(type);
-	return weir__is_value_of(type, head->type_len);
+	return weir__are_values(type, head->type_len);
 }
 
 /* One that is longer than most goes with the application's fields. */

@@ -6,51 +6,9 @@
 # What claims call, shellcheck cannot see:
 # shellcheck disable=SC2317
 
-LC_ALL=C
-export LC_ALL
+# shellcheck source=tests/claims.sh
+. "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
 source=${WEIR_SRCDIR:-$(dirname "$0")/..}
-tools=./tests/tools
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-bench-run.XXXXXX") || exit 1
-running=
-guard=
-
-# A run that is stopped ends what it has started itself.
-clean_up()
-{
-	[ -z "$running" ] || { kill -s TERM "$running" && wait "$running"; } 2>/dev/null
-	[ -z "$guard" ] || { kill -s KILL "$guard" && wait "$guard"; } 2>/dev/null
-	rm -rf "$scratch"
-}
-trap clean_up EXIT
-# What runs then speaks to a file.
-exec 3>&1
-trap 'echo "not ok - it ends in time" >&3; exit 1' TERM
-trap 'exit 130' HUP INT
-
-failed=0
-# claim TEXT COMMAND…: what was said is shown only if the command fails.
-claim()
-{
-	text=$1
-	shift
-	if "$@" >"$scratch/said" 2>&1; then
-		echo "ok - $text"
-	else
-		echo "not ok - $text"
-		head -n 60 "$scratch/said" | sed 's/^/# /'
-		failed=1
-	fi
-}
-
-skip()
-{
-	echo "ok - $1 # SKIP $2"
-}
-
-have()
-{
-	command -v "$1" >/dev/null 2>&1
-}
 
 # ---- pictures ----
 
@@ -203,8 +161,7 @@ if [ -n "${missing:-}" ]; then
 	exit $failed
 fi
 driver=$(cd "$source" && pwd)/bench/run.sh
-"$tools/after" "${WEIR_BENCH_SECONDS:-120}" $$ &
-guard=$!
+bound "${WEIR_BENCH_SECONDS:-120}"
 claim 'there is a folder for it' make_folder
 claim 'a tiny run goes through' tiny
 claim 'its tables are whole' columns

@@ -6,78 +6,17 @@
 # What claims call, shellcheck cannot see:
 # shellcheck disable=SC2317
 
-LC_ALL=C
-export LC_ALL
-tools=./tests/tools
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-bench-servers.XXXXXX") || exit 1
-servers=
-guard=
-
-clean_up()
-{
-	for process in $servers $guard; do
-		kill -s KILL "$process"
-		wait "$process"
-	done 2>/dev/null
-	rm -rf "$scratch"
-}
-trap clean_up EXIT
-trap 'echo "not ok - it ends in time"; exit 1' TERM
-trap 'exit 130' HUP INT
-
-"$tools/after" 240 $$ &
-guard=$!
-
-failed=0
-# claim TEXT COMMAND…: what was said is shown only if the command fails.
-claim()
-{
-	text=$1
-	shift
-	if "$@" >"$scratch/said" 2>&1; then
-		echo "ok - $text"
-	else
-		echo "not ok - $text"
-		head -n 40 "$scratch/said" | sed 's/^/# /'
-		failed=1
-	fi
-}
-
-nap()
-{
-	sleep 0.1 2>/dev/null || sleep 1
-}
+# shellcheck source=tests/claims.sh
+. "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
+bound 240
 
 # ---- servers ----
-
-# start PATH OPTION…: on a free port; sets $server, $line, which it said first, and $address.
-start()
-{
-	rm -f "$scratch/first"
-	mkfifo "$scratch/first" || exit 1
-	path=$1
-	shift
-	"$path" 127.0.0.1:0 "$@" >"$scratch/first" 2>>"$scratch/errors" &
-	server=$!
-	servers="$servers $server"
-	line=
-	read -r line <"$scratch/first"
-	address=${line#*listening on }
-	address=${address%% *}
-}
 
 # stop SIGNAL: it ends in 5 seconds with status 0.
 stop()
 {
 	kill -s "$1" "$server"
-	"$tools/after" 5 "$server" KILL &
-	limit=$!
-	wait "$server"
-	status=$?
-	kill -s KILL "$limit"
-	wait "$limit" 2>/dev/null
-	servers=$(echo " $servers " | sed "s/ $server / /")
-	echo "status $status"
+	ends_in 5 "$server"
 	[ "$status" = 0 ]
 }
 
@@ -130,17 +69,17 @@ alike()
 says_where()
 {
 	echo "it said: $line"
-	[ "$line" = "$program: listening on $address" ] && [ "${address%:*}" = 127.0.0.1 ] &&
+	[ "$line" = "${program##*/}: listening on $address" ] && [ "${address%:*}" = 127.0.0.1 ] &&
 		[ "${address##*:}" -gt 0 ]
 }
 
 # What all of them are asked.
 ask_plainly()
 {
-	program=${1##*/}
 	start "$@"
+	name=${program##*/}
 	shift
-	name=$program${1:+ $*}
+	name=$name${1:+ $*}
 	claim "$name: says where it listens" says_where
 	alike 'a plain reply' ask "$plain" --half
 	alike 'the connection stays' ask "$plain" --ms=300
@@ -206,12 +145,12 @@ if runs ./bench/floor; then
 	ask_plainly ./bench/floor
 	claim 'floor: SIGTERM ends it' stop TERM
 else
-	echo 'ok - floor # SKIP there is no epoll'
+	skip floor 'there is no epoll'
 fi
 small='--stack=min'
 if grep -e -fsanitize config.mk >/dev/null 2>&1; then
 	small='--stack=131072'
-	echo 'ok - threads --stack=min # SKIP sanitizers need more'
+	skip 'threads --stack=min' 'sanitizers need more'
 fi
 for options in '' "$small" '--reuse'; do
 	# shellcheck disable=SC2086
@@ -235,7 +174,13 @@ usage()
 	[ $? = 2 ] && [ ! -s "$scratch/out" ] && grep '^usage: ' "$scratch/usage"
 }
 claim 'threads says how it is called' usage ./bench/threads --nonsense
-claim 'prefork does' usage ./bench/prefork --processes=0
+claim 'prefork does' usage ./bench/prefork --nonsense
+out_of_range()
+{
+	./bench/prefork --processes=0 2>"$scratch/usage"
+	[ $? = 2 ] && grep 'no number from 1' "$scratch/usage"
+}
+claim 'and how many processes are too few' out_of_range
 ! runs ./bench/floor || claim 'floor does' usage ./bench/floor --nonsense
 
 exit $failed

@@ -6,88 +6,27 @@
 # What claims call, and the columns of awk, shellcheck cannot see:
 # shellcheck disable=SC2016,SC2317
 
-LC_ALL=C
-export LC_ALL
+# shellcheck source=tests/claims.sh
+. "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
 bench=./bench
 examples=./tests/examples
-tools=./tests/tools
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-bench.XXXXXX") || exit 1
-servers=
-others=
+bound "${WEIR_BENCH_SECONDS:-240}"
 
-clean_up()
-{
-	for process in $servers $others; do
-		kill -s KILL "$process"
-		wait "$process"
-	done 2>/dev/null
-	rm -rf "$scratch"
-}
-trap clean_up EXIT
-trap 'echo "not ok - it ends in time"; exit 1' TERM
-trap 'exit 130' HUP INT
-
-# The whole script has a limit: that of tests/run.sh would leave the servers behind.
-"$tools/after" "${WEIR_BENCH_SECONDS:-240}" $$ &
-others=$!
-
-failed=0
-# claim TEXT COMMAND…: what was said is shown only if the command fails.
-claim()
-{
-	text=$1
-	shift
-	if "$@" >"$scratch/claim" 2>&1; then
-		echo "ok - $text"
-	else
-		echo "not ok - $text"
-		head -n 40 "$scratch/claim" | sed 's/^/# /'
-		failed=1
-	fi
-}
-
-skip()
-{
-	echo "ok - $1 # SKIP $2"
-}
-
-# nap SECONDS: parts of a second where sleep has them.
-nap()
-{
-	sleep "$1" 2>/dev/null || sleep 1
-}
-
-# start PROGRAM OPTION…: in the background, with a free port; sets $server and $address.
-start()
-{
-	rm -f "$scratch/first"
-	mkfifo "$scratch/first" || return 1
-	program=$1
-	shift
-	"$program" 127.0.0.1:0 "$@" >"$scratch/first" 2>>"$scratch/errors" &
-	server=$!
-	servers="$servers $server"
-	line=
-	read -r line <"$scratch/first"
-	address=${line#*listening on }
-	address=${address%% *}
-}
-
-# exits STATUS COMMAND…: with what it says in $scratch/said.
+# exits STATUS COMMAND…: with what it says in $scratch/spoken.
 exits()
 {
 	expected=$1
 	shift
-	"$@" >"$scratch/said" 2>&1
+	"$@" >"$scratch/spoken" 2>&1
 	status=$?
-	cat "$scratch/said"
+	cat "$scratch/spoken"
 	echo "status $status"
 	[ "$status" = "$expected" ]
 }
 
 says()
 {
-	grep -e "$1" "$scratch/said" >/dev/null || {
+	grep -e "$1" "$scratch/spoken" >/dev/null || {
 		echo "expected: $1"
 		return 1
 	}
@@ -188,7 +127,7 @@ else
 fi
 quiet()
 {
-	load 0 --quiet && [ ! -s "$scratch/said" ]
+	load 0 --quiet && [ ! -s "$scratch/spoken" ]
 }
 claim 'load: nothing is said with --quiet' quiet
 
@@ -227,27 +166,27 @@ claim 'load: the closed loop hides it' closed_stalled
 
 stopped()
 {
-	"$bench/load" "$address" --connections=4 --seconds=0.6 >"$scratch/said" &
+	"$bench/load" "$address" --connections=4 --seconds=0.6 >"$scratch/spoken" &
 	run=$!
 	nap 0.5
 	kill -s STOP "$server"
 	wait "$run"
 	status=$?
 	kill -s CONT "$server"
-	cat "$scratch/said"
+	cat "$scratch/spoken"
 	[ "$status" = 1 ] && says '^  errors    4  late 4$'
 }
 claim 'load: what is not answered is late' stopped
 
 killed()
 {
-	"$bench/load" "$address" --connections=4 --warmup=0 --seconds=0.8 >"$scratch/said" &
+	"$bench/load" "$address" --connections=4 --warmup=0 --seconds=0.8 >"$scratch/spoken" &
 	run=$!
 	nap 0.3
 	kill -s KILL "$server"
 	wait "$run"
 	status=$?
-	cat "$scratch/said"
+	cat "$scratch/spoken"
 	[ "$status" = 1 ] && says '^  errors .*refused [1-9]'
 }
 claim 'load: a server that dies is an error, and not the end' killed

@@ -6,44 +6,11 @@
 # What claims call, shellcheck cannot see:
 # shellcheck disable=SC2317
 
-LC_ALL=C
-export LC_ALL
+# shellcheck source=tests/claims.sh
+. "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
 src=${WEIR_SRCDIR:-$(dirname "$0")/..}
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-bench.XXXXXX") || exit 1
-server=
-
-clean_up()
-{
-	if [ -n "$server" ]; then
-		kill -s KILL "$server"
-		wait "$server"
-	fi 2>/dev/null
-	rm -rf "$scratch"
-}
-trap clean_up EXIT
-trap 'echo "not ok - it ends in time"; exit 1' TERM
-trap 'exit 130' HUP INT
-failed=0
-
-# claim TEXT COMMAND…: what was said is shown only if the command fails.
-claim()
-{
-	text=$1
-	shift
-	rm -f "$scratch"/tsv*
-	if "$@" >"$scratch/said" 2>&1; then
-		echo "ok - $text"
-	else
-		echo "not ok - $text"
-		head -n 40 "$scratch/said" | sed 's/^/# /'
-		failed=1
-	fi
-}
-
-skip()
-{
-	echo "ok - $1 # SKIP $2"
-}
+tsv=$scratch/tsv
+told="$scratch/said $tsv"
 
 # table FILE LINES HEADER: the header stands there once, and so many lines below it have its columns.
 table()
@@ -77,7 +44,6 @@ refuses()
 	[ $? = 2 ] && [ ! -s "$scratch/answer" ] && grep -E 'usage|is no ' "$scratch/end"
 }
 
-tsv=$scratch/tsv
 
 # ---- idle ----
 
@@ -108,12 +74,8 @@ of_a_command()
 }
 of_one_that_runs()
 {
-	mkfifo "$scratch/first"
-	./tests/examples/hello 127.0.0.1:0 >"$scratch/first" &
-	server=$!
-	read -r line <"$scratch/first"
-	address=${line#*listening on }
-	"$idle" 300 --modes=idle --address="${address%% *}" --pid="$server" --tsv="$tsv" &&
+	start ./tests/examples/hello
+	"$idle" 300 --modes=idle --address="$address" --pid="$server" --tsv="$tsv" &&
 		column "$tsv" 4 10 10000 && kill -0 "$server"
 }
 nobody_there()

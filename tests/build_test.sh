@@ -2,14 +2,9 @@
 # Does the build keep its promises? Works on a copy of the tree that make dist made, with few
 # and unoptimised builds; says `ok`, `not ok` or `# SKIP` per promise.
 
-case ${WEIR_SRCDIR-} in
-'') WEIR_SRCDIR=$(dirname "$0")/.. ;;
-esac
-source=$(cd "$WEIR_SRCDIR" && pwd -P)
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-build.XXXXXX") || exit 1
-scratch=$(cd "$scratch" && pwd -P)
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' HUP INT TERM
+# shellcheck source=tests/claims.sh
+. "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
+source=$(cd "${WEIR_SRCDIR:-$(dirname "$0")/..}" && pwd -P)
 unset MAKEFLAGS MFLAGS MAKELEVEL CFLAGS CPPFLAGS LDFLAGS LIBS WEIR_RUN_UNDER
 CC=${CC:-cc}
 export CC
@@ -20,24 +15,10 @@ other=make
 command -v gmake >/dev/null 2>&1 && make=gmake
 command -v bmake >/dev/null 2>&1 && other=bmake
 
-failed=0
-# claim TEXT COMMAND…: what the command says is shown only if it fails.
-claim()
+# A build that fails says why at any place.
+show()
 {
-	text=$1
-	shift
-	if "$@" >"$scratch/said" 2>&1; then
-		echo "ok - $text"
-	else
-		echo "not ok - $text"
-		sed 's/^/# /' "$scratch/said"
-		failed=1
-	fi
-}
-
-skip()
-{
-	echo "ok - $1 # SKIP $2"
+	sed 's/^/# /' "$scratch/said"
 }
 
 # below FOLDER COMMAND…: runs it there.
@@ -219,6 +200,24 @@ no_object_twice()
 	! below one ar t libweir.a | sort | uniq -d | grep .
 }
 claim 'object names are unique in the library' no_object_twice
+
+# links SOURCE PATTERN: a program of that file has something of weir, and no function that is called so.
+links()
+{
+	# shellcheck disable=SC2046
+	below one $CC -std=c11 -Iinclude -o "$scratch/linked" "$1" libweir.a \
+		$(sed -n 's/^LIBS = //p' "$scratch/one/config.mk") &&
+		nm "$scratch/linked" >"$scratch/symbols" && grep ' T weir_loop_new' "$scratch/symbols" &&
+		! grep -E " [Tt] ($2)" "$scratch/symbols"
+}
+if have nm; then
+	claim 'what uses streams alone has nothing of HTTP' links "$tree/bench/footprint/tcp.c" \
+		'weir_(server|http|req|reply|parse|url)'
+	claim 'hello has nothing of processes' links "$tree/tests/examples/hello.c" \
+		'weir_(cluster|worker|chan|child|spawn|fork|notify|ready)'
+else
+	skip 'programs have what they use' 'nm is not here'
+fi
 
 nothing_to_do()
 {

@@ -6,52 +6,10 @@
 # What claims call, shellcheck cannot see:
 # shellcheck disable=SC2317
 
-LC_ALL=C
-export LC_ALL
+# shellcheck source=tests/claims.sh
+. "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
 service=./tests/examples/service
-tools=./tests/tools
 soak=${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/soak.sh
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-cluster.XXXXXX") || exit 1
-running=
-guard=
-
-# A run that is stopped ends what it has started itself.
-clean_up()
-{
-	[ -z "$running" ] || { kill -s TERM "$running" && wait "$running"; } 2>/dev/null
-	[ -z "$guard" ] || { kill -s KILL "$guard" && wait "$guard"; } 2>/dev/null
-	rm -rf "$scratch"
-}
-trap clean_up EXIT
-# What runs then speaks to a file.
-exec 3>&1
-trap 'echo "not ok - it ends in time" >&3; exit 1' TERM
-trap 'exit 130' HUP INT
-
-failed=0
-# measure TEXT COMMAND…: what was measured is said, and what went wrong.
-measure()
-{
-	text=$1
-	shift
-	if "$@" >"$scratch/said" 2>&1; then
-		echo "ok - $text"
-	else
-		echo "not ok - $text"
-		failed=1
-	fi
-	head -n 60 "$scratch/said" | sed 's/^/# /'
-}
-
-skip()
-{
-	echo "ok - $1 # SKIP $2"
-}
-
-have()
-{
-	command -v "$1" >/dev/null 2>&1
-}
 
 # soak NAME SECONDS
 soak()
@@ -73,9 +31,7 @@ if ! have ps; then
 	exit 0
 fi
 
-# The whole script has a limit: that of tests/run.sh would leave the services behind.
-"$tools/after" "${WEIR_CLUSTER_SECONDS:-180}" $$ &
-guard=$!
+bound "${WEIR_CLUSTER_SECONDS:-180}"
 
 have wrk || skip 'wrk asks as well' 'wrk is not here'
 measure 'no request fails while all workers are reloaded' soak reload 7

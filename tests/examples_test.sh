@@ -8,122 +8,20 @@
 # What claims call, shellcheck cannot see:
 # shellcheck disable=SC2317
 
-LC_ALL=C
-export LC_ALL
+# shellcheck source=tests/claims.sh
+. "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
 examples=./tests/examples
-tools=./tests/tools
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-examples.XXXXXX") || exit 1
-servers=
-others=
-
-clean_up()
-{
-	for process in $servers $others; do
-		kill -s KILL "$process"
-		wait "$process"
-	done 2>/dev/null
-	rm -rf "$scratch"
-}
-trap clean_up EXIT
-trap 'echo "not ok - it ends in time"; exit 1' TERM
-trap 'exit 130' HUP INT
-
-# The whole script has a limit: that of tests/run.sh would leave the servers behind.
-"$tools/after" "${WEIR_EXAMPLES_SECONDS:-240}" $$ &
-others=$!
-
-failed=0
-# claim TEXT COMMAND…: what was said and answered is shown only if the command fails.
-claim()
-{
-	text=$1
-	shift
-	rm -f "$scratch/answer" "$scratch/end"
-	if "$@" >"$scratch/said" 2>&1; then
-		echo "ok - $text"
-	else
-		echo "not ok - $text"
-		cat "$scratch/said" "$scratch/answer" "$scratch/end" 2>/dev/null | head -n 40 | sed 's/^/# /'
-		failed=1
-	fi
-}
-
-# measure TEXT COMMAND…: the same, and what was measured is said as well.
-measure()
-{
-	claim "$@"
-	sed 's/^/# /' "$scratch/said"
-}
-
-skip()
-{
-	echo "ok - $1 # SKIP $2"
-}
-
-have()
-{
-	command -v "$1" >/dev/null 2>&1
-}
-
-nap()
-{
-	sleep 0.1 2>/dev/null || sleep 1
-}
+told="$scratch/said $scratch/answer $scratch/end"
+bound "${WEIR_EXAMPLES_SECONDS:-240}"
 
 # ---- servers ----
-
-# begin PROGRAM ARGUMENT…: starts one in the background; sets $server and, as what it said first,
-# $line. (files=N: with so many descriptors.)
-files=
-begin()
-{
-	rm -f "$scratch/first"
-	mkfifo "$scratch/first" || return 1
-	(
-		program=$1
-		shift
-		exec >"$scratch/first" 2>>"$scratch/errors"
-		# POSIX has no ulimit -n; shells that run this do.
-		# shellcheck disable=SC3045
-		[ -z "$files" ] || ulimit -n "$files" || exit 1
-		exec "$examples/$program" "$@"
-	) &
-	server=$!
-	servers="$servers $server"
-	line=
-	read -r line <"$scratch/first"
-}
-
-# start PROGRAM OPTION…: begin with a free port; sets $address too.
-start()
-{
-	program=$1
-	shift
-	begin "$program" 127.0.0.1:0 "$@"
-	address=${line#*listening on }
-	address=${address%% *}
-}
-
-# ends_in SECONDS PROCESS: it ends by itself; sets $status.
-ends_in()
-{
-	"$tools/after" "$1" "$2" KILL &
-	limit=$!
-	wait "$2"
-	status=$?
-	kill -s KILL $limit
-	wait $limit 2>/dev/null
-	servers=$(echo " $servers " | sed "s/ $2 / /")
-	echo "status $status"
-	[ "$status" -lt 128 ]
-}
 
 # Asks it to end; servers that did not do so well are remembered.
 stop()
 {
 	kill -s INT "$server"
 	ends_in 5 "$server" >/dev/null
-	[ "$status" = 0 ] || echo "$program ended with status $status" >>"$scratch/errors"
+	[ "$status" = 0 ] || echo "${program##*/} ended with status $status" >>"$scratch/errors"
 }
 
 # ---- questions ----
@@ -196,7 +94,7 @@ case ,$standin, in
 *",${WEIR_BACKEND:-none},"*) crowd=50 ;;
 esac
 
-start hello
+start "$examples/hello"
 says_where()
 {
 	echo "it said: $line"
@@ -323,7 +221,7 @@ claim 'SIGINT ends it with status 0 as soon as an idle client has asked once mor
 
 interrupted_twice()
 {
-	start hello
+	start "$examples/hello"
 	keep "GET / $v1$eol" || return 1
 	kill -s INT "$server"
 	kill -s TERM "$server"
@@ -336,7 +234,7 @@ claim 'a second signal ends it within a second, idle clients or not' interrupted
 
 terminated()
 {
-	start hello
+	start "$examples/hello"
 	kill -s TERM "$server"
 	ends_in 1 "$server"
 	[ "$status" = 0 ]
@@ -346,7 +244,7 @@ claim 'SIGTERM ends it within a second with status 0 when there are no clients' 
 # ---- unix sockets ----
 
 path=$scratch/socket
-begin hello "unix:$path"
+begin "$examples/hello" "unix:$path"
 address=unix:$path
 claim 'a unix path is served' answers '200' "$last" "$hello"
 by_unix_curl()
@@ -367,16 +265,16 @@ path_removed()
 claim 'the path is removed at the end' path_removed
 path_replaced()
 {
-	begin hello "unix:$path"
+	begin "$examples/hello" "unix:$path"
 	kill -s KILL "$server"
 	wait "$server" 2>/dev/null
-	[ -S "$path" ] && begin hello "unix:$path" && answers '200' "$last" && stop && [ ! -e "$path" ]
+	[ -S "$path" ] && begin "$examples/hello" "unix:$path" && answers '200' "$last" && stop && [ ! -e "$path" ]
 }
 claim 'a path that nobody listens on is replaced' path_replaced
 
 # ---- cluster: a program without main ----
 
-start cluster
+start "$examples/cluster"
 claim 'a cluster without main says where it listens' \
 	test "${line% *}" = "cluster: listening on $address"
 claim 'its workers answer' answers '200 200 200' "GET / $v1${eol}GET / $v1$eol$last" "$hello"
@@ -391,7 +289,7 @@ claim 'SIGTERM ends it, and its workers, with status 0' cluster_ended
 # ---- echo ----
 
 allow='Allow: GET, HEAD, POST, OPTIONS'
-start echo
+start "$examples/echo"
 claim 'echo says where it listens' test "${line% *}" = "echo: listening on $address"
 claim 'GET of any path, with a query' answers '200 200' \
 	"GET /any/path?and=query $v1$eol$last" "$hello"
@@ -478,7 +376,7 @@ fi
 first_signal_waits()
 {
 	stop
-	start echo --drain-idle-ms=200
+	start "$examples/echo" --drain-idle-ms=200
 	keep "GET / $v1${eol}POST /echo ${v1}Content-Length: 6$eol${eol}oct" || return 1
 	kill -s INT "$server"
 	nap
@@ -493,7 +391,7 @@ first_signal_waits()
 claim 'SIGINT lets a request in progress end' first_signal_waits
 second_signal_ends()
 {
-	start echo
+	start "$examples/echo"
 	keep "GET / $v1${eol}POST /echo ${v1}Content-Length: 6$eol${eol}oct" || return 1
 	kill -s INT "$server"
 	nap
@@ -513,13 +411,13 @@ for bad in --head-ms=soon --head-ms= --head-ms --max-conns=-1 --max-head=9999999
 done
 
 long=0123456789012345678901234567890123456789
-start echo --max-head=150 --max-target=60
+start "$examples/echo" --max-head=150 --max-target=60
 claim '--max-head: more is 431' answers '431' \
 	"GET / ${v1}X-A: $long${eol}X-B: $long${eol}X-C: $long$eol$eol$last"
 claim 'as much is not' answers '200 200' "GET / ${v1}X-A: $long$eol$eol$last"
 claim '--max-target: more is 414' answers '414' "GET /$long$long $v1$eol$last"
 stop
-start echo --max-fields=3 --max-body=10
+start "$examples/echo" --max-fields=3 --max-body=10
 claim '--max-fields: more is 431' answers '431' \
 	"GET / ${v1}A: 1${eol}B: 2${eol}C: 3$eol$eol$last"
 claim 'as many are not' answers '200' "GET / ${v1}A: 1${eol}Connection: close$eol$eol"
@@ -550,7 +448,7 @@ refused_upload()
 claim 'a refused upload that goes on can read its 413: no reset' refused_upload
 stop
 
-start echo --max-conns=1
+start "$examples/echo" --max-conns=1
 one_at_a_time()
 {
 	keep "GET / $v1${eol}GET / $v1" || return 1
@@ -570,7 +468,7 @@ one_at_a_time()
 claim '--max-conns: the next waits, and is served when there is room' one_at_a_time
 stop
 
-start echo --max-per-peer=1 --max-requests=2 --max-pipelined=1
+start "$examples/echo" --max-per-peer=1 --max-requests=2 --max-pipelined=1
 one_a_peer()
 {
 	keep "GET / $v1${eol}GET / $v1" || return 1
@@ -585,7 +483,7 @@ claim '--max-requests: the last one says close; --max-pipelined: all are answere
 	"GET / $v1${eol}GET / $v1${eol}GET / $v1$eol" 'Connection: close'
 stop
 
-start echo --head-ms=400 --idle-ms=400 --body-ms=400
+start "$examples/echo" --head-ms=400 --idle-ms=400 --body-ms=400
 slow_head()
 {
 	ask "GET / $v1"
@@ -617,7 +515,7 @@ stop
 
 # ---- upgrade ----
 
-start upgrade
+start "$examples/upgrade"
 up="GET /any ${v1}Connection: upgrade${eol}Upgrade: h2c, Lines$eol$eol"
 # speaks LINES ANSWERS: behind the 101, to what is sent in one packet with the request.
 speaks()
@@ -654,7 +552,7 @@ stop
 
 # ---- upload ----
 
-start upload
+start "$examples/upload"
 # The content, and behind it another request; so many octets of a mebibyte.
 send_upload()
 {
@@ -686,7 +584,7 @@ stop
 
 # ---- events ----
 
-start events
+start "$examples/events"
 two_events()
 {
 	ask "GET / $v1$eol" --ms=2500
@@ -714,7 +612,7 @@ claim 'that a client leaves is noticed: with the last, a server that was asked t
 
 # ---- longpoll ----
 
-start longpoll
+start "$examples/longpoll"
 a_second_later()
 {
 	answers '200' "$last" 'news' && ended_after closed 950
@@ -742,17 +640,17 @@ if grep -e -fsanitize config.mk >/dev/null 2>&1; then
 	memory=--seed
 	skip 'memory is looked at' 'sanitizers need their own'
 fi
-start echo --write-ms=30000
+start "$examples/echo" --write-ms=30000
 for framing in '--seed=1' --chunked; do
 	measure "64 MiB come back, the upload waits for its reader ($framing)" \
 		"$tools/upload" "$address" --octets=64M --stall=2 "$framing" "$memory=$server" --seconds=60
 done
 stop
-start echo --write-ms=500
+start "$examples/echo" --write-ms=500
 measure '--write-ms: who does not read is cut off' "$tools/upload" "$address" --stall=5 --cut
 stop
 
-start echo --head-ms=2000
+start "$examples/echo" --head-ms=2000
 measure "$crowd busy and $crowd dribbling connections do not wait for each other" \
 	"$tools/crowd" "$address" --busy=$crowd --dribble=$crowd --seconds=5 --head=2000 --echo
 stop
@@ -760,7 +658,7 @@ stop
 # shellcheck disable=SC3045
 if (ulimit -n 64) 2>/dev/null; then
 	files=64
-	start hello
+	start "$examples/hello"
 	files=
 	measure '200 clients are served by 64 descriptors, and nothing spins' \
 		"$tools/starve" "$address" --clients=200 --seconds=8 --pid="$server"

@@ -1,7 +1,7 @@
 /*
  * What does a connection cost that waits, and does it stay right though so little is kept? Of
  * a head that has not come whole its octets are kept, of a request that waits for its reply its
- * head, and what was made of a head serves the next one if that repeats it.
+ * head, and what was made of a head serves the next one if that repeats it, whoever sends it.
  */
 #include "tests/memio/http_bed.h"
 
@@ -323,16 +323,65 @@ static void who_waits_for_100_gets_it_each_time(void **state)
 	assert_int_equal(bed_count(bed_sent(get), "HTTP/1.1 200 OK"), 2);
 }
 
-/* The pieces of two reads have nothing to do with one another. */
-static void what_was_read_before_is_not_remembered(void **state)
+static void also_by_somebody_else(void **state)
 {
 	(void)state;
 	bed_serve(ask_and_reply, NULL);
-	memio_client *c = bed_sent(HELLO);
-	bed_sends(c, HELLO);
+	memio_client *c = bed_sent(HELLO), *other = bed_sent(HELLO);
 	bed_sent("GET /x HTTP/1.1\r\nHost: b\r\n\r\n");
 	bed_sends(c, HELLO);
-	assert_string_equal(asked, "/ a -;/ a -;/x b -;/ a -;");
+	bed_sends(other, "GET /x HTTP/1.1\r\nHost: b\r\n\r\n");
+	assert_string_equal(asked, "/ a -;/ a -;/x b -;/ a -;/x b -;");
+}
+
+/* Two that differ in one octet, wherever that is, or in what follows. */
+static void one_that_differs_is_read(void **state)
+{
+	static const char head[] = "GET /a HTTP/1.1\r\nHost: h\r\nX: 1\r\n\r\n";
+	char other[sizeof head];
+
+	(void)state;
+	bed_serve(ask_and_reply, NULL);
+	for (size_t i = 0; i + 1 < sizeof head; i++) {
+		bed_exchange(bed_client());
+		assert_int_equal(bed_status(bed_sent(head)), 200);
+		memcpy(other, head, sizeof head);
+		other[i] ^= '\1';
+		memio_client *c = bed_sent(other);
+		/* The path, the minor version, the host and a blank before it, the last field. */
+		const bool good =
+			i == 5 || i == 14 || i == 22 || i == 23 || i == 26 || i == 28 || i == 29;
+		assert_int_equal(bed_status(c) == 200, good);
+	}
+}
+
+/* A part of one, and fields that were read again for a request that waits, take its place. */
+static void it_is_forgotten_with_its_fields(void **state)
+{
+	static const char head[] = "GET /a HTTP/1.1\r\nX: 1\r\nHost: h\r\n\r\n";
+
+	(void)state;
+	bed_serve(ask_both, NULL);
+	bed_sent("GET /wait HTTP/1.1\r\nHost: w\r\nX: 0\r\n\r\n");
+	memio_client *c = bed_sent(head);
+	asked[0] = '\0';
+	bed_sent("GET /part HTTP/1.1\r\nHost: p\r\nX");
+	bed_sends(c, head);
+	assert_string_equal(asked, "/wait w 0;/a h 1;");
+	weir_reply(bed.req, 200, NULL, NULL, 0);
+}
+
+static void a_long_one_is_read_each_time(void **state)
+{
+	char head[600];
+
+	(void)state;
+	snprintf(head, sizeof head, "GET /a HTTP/1.1\r\nHost: h\r\nX: %0400d\r\n\r\n", 1);
+	bed_serve(ask_and_reply, NULL);
+	memio_client *c = bed_sent(head);
+	bed_sends(c, head);
+	assert_int_equal(bed_count(c, "HTTP/1.1 200 OK"), 2);
+	assert_int_equal(bed.server->memo.len, 0);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, bed_teardown)
@@ -359,7 +408,10 @@ int main(void)
 		T(what_ends_a_connection_ends_it_at_once),
 		T(bodies_of_repeated_heads_are_each_read),
 		T(who_waits_for_100_gets_it_each_time),
-		T(what_was_read_before_is_not_remembered),
+		T(also_by_somebody_else),
+		T(one_that_differs_is_read),
+		T(it_is_forgotten_with_its_fields),
+		T(a_long_one_is_read_each_time),
 	};
 
 	test_watchdog(60);
