@@ -311,6 +311,7 @@ TEST_SCRIPTS = \
 	tests/docs_test.sh \
 	tests/rfc_test.sh \
 	tests/build_test.sh \
+	tests/shells_test.sh \
 	tests/examples_test.sh \
 	tests/bench_servers_test.sh \
 	tests/cluster_test.sh \

@@ -6,9 +6,6 @@
 # Each figure that was measured in turns is the median, with the least and the most of them behind it.
 # `met`: the median reaches the goal. `met within the spread`: the best turn does, and the median does
 # not. Figures that were measured once have no spread and are met or not.
-#
-# What is handed over to be called, shellcheck cannot see:
-# shellcheck disable=SC2317
 
 LC_ALL=C
 export LC_ALL
@@ -17,7 +14,7 @@ results=${1:-bench/results}
 all='throughput heads accept calls memory latency timers footprint scaling'
 chosen=${*:-$all}
 # shellcheck source=bench/stats.sh
-. "$(dirname "$0")/stats.sh"
+. "${0%/*}/stats.sh"
 
 # ---- rows ----
 

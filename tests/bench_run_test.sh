@@ -2,9 +2,6 @@
 # Does the driver of the bench do what it says of itself? Runs a tiny edition of bench/run.sh in the
 # build folder: sh SOURCE/tests/bench_run_test.sh. What is measured there means nothing. Says `ok`,
 # `not ok` or `# SKIP` per promise.
-#
-# What claims call, shellcheck cannot see:
-# shellcheck disable=SC2317
 
 # shellcheck source=tests/claims.sh
 . "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"

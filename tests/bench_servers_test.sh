@@ -2,9 +2,6 @@
 # Do the servers of bench/ say what tests/examples/hello says? A comparison with one that replies
 # something else, or is less strict, would be worth nothing. Run in the build folder, where the
 # programs are: sh SOURCE/tests/bench_servers_test.sh. Says `ok`, `not ok` or `# SKIP` per promise.
-#
-# What claims call, shellcheck cannot see:
-# shellcheck disable=SC2317
 
 # shellcheck source=tests/claims.sh
 . "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"

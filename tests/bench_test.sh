@@ -3,8 +3,8 @@
 # folder: sh SOURCE/tests/bench_test.sh. Says `ok`, `not ok` or `# SKIP` per promise. A part for
 # each program; no figure is judged that a busy machine could spoil.
 #
-# What claims call, and the columns of awk, shellcheck cannot see:
-# shellcheck disable=SC2016,SC2317
+# The columns of awk, shellcheck cannot see:
+# shellcheck disable=SC2016
 
 # shellcheck source=tests/claims.sh
 . "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"

@@ -2,9 +2,6 @@
 # Do measuring programs run, and do they say something that can be true? Run in the build folder,
 # where the programs are: sh SOURCE/tests/bench_tools_test.sh. Says `ok`, `not ok` or `# SKIP` per
 # promise. Tiny editions: the figures themselves are for bench/RESULTS.md.
-#
-# What claims call, shellcheck cannot see:
-# shellcheck disable=SC2317
 
 # shellcheck source=tests/claims.sh
 . "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
@@ -76,7 +73,7 @@ of_one_that_runs()
 {
 	start ./tests/examples/hello
 	"$idle" 300 --modes=idle --address="$address" --pid="$server" --tsv="$tsv" &&
-		column "$tsv" 4 10 10000 && kill -0 "$server"
+		column "$tsv" 4 10 10000 && kill -s 0 "$server"
 }
 nobody_there()
 {

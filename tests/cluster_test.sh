@@ -2,9 +2,6 @@
 # Do the workers of the example service keep its promises while they are reloaded, upgraded, killed
 # and restarted? Short editions of the long runs of tests/soak.sh, in the build folder: sh
 # SOURCE/tests/cluster_test.sh. Says `ok`, `not ok` or `# SKIP` per promise, and what was measured.
-#
-# What claims call, shellcheck cannot see:
-# shellcheck disable=SC2317
 
 # shellcheck source=tests/claims.sh
 . "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"

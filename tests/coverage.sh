@@ -28,11 +28,11 @@ mkdir -p coverage/gcov && cd coverage || exit 1
 
 # ---- building and running ----
 
-"$src/configure" CC=gcc CFLAGS='-O0 -g --coverage -fprofile-update=single' LDFLAGS=--coverage >build.log &&
-	make -j2 test-programs >>build.log 2>&1 || {
+if ! { "$src/configure" CC=gcc CFLAGS='-O0 -g --coverage -fprofile-update=single' LDFLAGS=--coverage &&
+	make -j2 test-programs; } >build.log 2>&1; then
 	tail -n 20 build.log
 	exit 1
-}
+fi
 tests=
 for file in "$src"/tests/unit/*_test.c "$src"/tests/memio/*_test.c "$src"/tests/loopback/http*_test.c; do
 	test=${file#"$src"/}

@@ -5,7 +5,7 @@
 # Reads the source tree only (WEIR_SRCDIR). Speaks TAP.
 
 # shellcheck source=tests/judge.sh
-. "$(dirname "$0")/judge.sh"
+. "${0%/*}/judge.sh"
 
 # ---- man pages ----
 

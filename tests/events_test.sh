@@ -1,9 +1,6 @@
 #!/bin/sh
 # Does http-events tell what its --help says? Run in the build folder, where the program is:
 # sh SOURCE/tests/events_test.sh. Says `ok` or `not ok` per promise.
-#
-# What claims call, shellcheck cannot see:
-# shellcheck disable=SC2317
 
 LC_ALL=C
 export LC_ALL

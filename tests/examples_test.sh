@@ -4,9 +4,6 @@
 #
 # The clients are those of tests/tools and curl where it is there. WEIR_BACKEND names what the
 # build stands on: with the stand-ins for foreign kernels the crowds are smaller.
-#
-# What claims call, shellcheck cannot see:
-# shellcheck disable=SC2317
 
 # shellcheck source=tests/claims.sh
 . "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
@@ -380,7 +377,7 @@ first_signal_waits()
 	keep "GET / $v1${eol}POST /echo ${v1}Content-Length: 6$eol${eol}oct" || return 1
 	kill -s INT "$server"
 	nap
-	kill -0 "$server" || return 1
+	kill -s 0 "$server" || return 1
 	printf 'ets' >&9
 	exec 9>&-
 	ends_in 1 "$server"
@@ -603,7 +600,7 @@ last_has_left()
 	keep "GET / $v1$eol" || return 1
 	kill -s INT "$server"
 	nap
-	kill -0 "$server" || return 1
+	kill -s 0 "$server" || return 1
 	leave
 	ends_in 5 "$server"
 	[ "$status" = 0 ]

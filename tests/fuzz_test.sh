@@ -4,9 +4,6 @@
 # The programs of the build folder read the corpus through their own main. Then, where clang has
 # libFuzzer, each fuzzes under sanitizers; the same runs each time, but no longer than some seconds.
 # A finding is printed in base64. Speaks TAP.
-#
-# What claims call, shellcheck cannot see:
-# shellcheck disable=SC2317
 
 # shellcheck source=tests/claims.sh
 . "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
@@ -41,7 +38,7 @@ replay()
 fuzz()
 {
 	mkdir -p "$scratch/new/$1"
-	"$scratch/build/tests/fuzz/$1_fuzz" -runs="$2" -seed=1 -max_total_time=$seconds -max_len=400 \
+	"$scratch/build/tests/fuzz/$1_fuzz" -runs="$2" -seed=1 -max_total_time="$seconds" -max_len=400 \
 		-dict="$fuzz/http.dict" -artifact_prefix="$scratch/finding-" \
 		"$scratch/new/$1" "$fuzz/corpus/$3" && return
 	for finding in "$scratch"/finding-*; do

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the scripts share that judge the source tree by what is left over in files; they read it in
 # their first lines and end with `finish`. Goes to the source tree (WEIR_SRCDIR), with a folder of its
 # own in $scratch. Speaks TAP.

@@ -51,6 +51,7 @@ fi
 # whether each plan was kept; then a line for each skipped test. cmocka writes a skipped test as
 # `not ok N # SKIP name`, what the test said about it on the lines before, and in TAP mode a plan
 # per group.
+# shellcheck disable=SC2016
 count='
 /^1\.\.[0-9]+/ {
 	split($1, plan, "[.]+")
@@ -91,6 +92,7 @@ END {
 run_one()
 {
 	begin=$(date +%s)
+	# shellcheck disable=SC2086
 	case $1 in
 	*.sh) limited $((seconds * 5)) sh "$WEIR_SRCDIR/$1" ;;
 	*) limited "$seconds" ${WEIR_RUN_UNDER-} "./$1" ;;

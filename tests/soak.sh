@@ -25,9 +25,6 @@
 #
 #   million  1,000,000 connections to a cluster with time limits, each of which is served twice; it
 #            takes some 11 GiB, most of them the kernel's
-#
-# What is handed over to be called, shellcheck cannot see:
-# shellcheck disable=SC2317
 
 LC_ALL=C
 export LC_ALL
@@ -260,7 +257,7 @@ family()
 # gone PROCESS: also as one that nobody has waited for yet.
 gone()
 {
-	kill -0 "$1" 2>/dev/null || return 0
+	kill -s 0 "$1" 2>/dev/null || return 0
 	case $(ps -o stat= -p "$1") in
 	Z* | '') ;;
 	*) return 1 ;;
