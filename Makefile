@@ -176,6 +176,8 @@ UNIT_TESTS = \
 
 BACKEND_TESTS = \
 	tests/backend/sys_test.c \
+	tests/backend/fd_test.c \
+	tests/backend/socket_test.c \
 	tests/backend/process_test.c \
 	tests/backend/conformance_test.c \
 
