@@ -20,6 +20,8 @@ BACKEND_SRCS = \
 	backend/sys_inherit.c \
 	backend/sys_process.c \
 	backend/sys_pass.c \
+	backend/sys_file.c \
+	backend/sigpipe.c \
 
 CORE_SRCS = \
 	core/mem.c \
@@ -178,6 +180,7 @@ BACKEND_TESTS = \
 	tests/backend/sys_test.c \
 	tests/backend/fd_test.c \
 	tests/backend/socket_test.c \
+	tests/backend/file_test.c \
 	tests/backend/process_test.c \
 	tests/backend/conformance_test.c \
 

@@ -62,6 +62,18 @@ int weir__sys_pipe(int fd[2]);
 /* How many descriptors this process may have open at once. */
 int weir__sys_fd_limit(void);
 
+/* ---- files (sys_file.c) ---- */
+
+/*
+ * Writes to `to` (a socket, or else a pipe) what the file `from` has from this offset on, at most
+ * len octets (at least 1). The file's own position is neither used nor changed. Returns the octets
+ * that went, perhaps fewer; 0: the file has none there, it ends earlier (also one that has shrunk
+ * meanwhile); -EAGAIN: the socket has no room, nothing went; -EINVAL for a negative offset or no
+ * length; -ESPIPE for what has no offsets; or another -errno, as of a read of the one (-EISDIR …)
+ * or a write to the other.
+ */
+int64_t weir__sys_sendfile(int to, int from, int64_t offset, int64_t len);
+
 /* ---- wake-ups (sys_wake.c) ---- */
 
 /*

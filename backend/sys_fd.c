@@ -7,16 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "backend/sigpipe.h"
 #include "backend/sys.h"
 
 /* The pieces go to the kernel as they are. */
@@ -71,23 +69,6 @@ int64_t weir__sys_readv(int fd, const struct weir__vec *vec, int n)
 	return fit > 0 ? read_pieces(fd, vec, fit) : read_pieces(fd, &part, 1);
 }
 
-/* Takes the SIGPIPE that waits for this thread, and never waits for one. */
-static void take_sigpipe(const sigset_t *sigpipe)
-{
-#if defined(_POSIX_REALTIME_SIGNALS) && _POSIX_REALTIME_SIGNALS > 0
-	static const struct timespec at_once = {0};
-
-	while (sigtimedwait(sigpipe, NULL, &at_once) < 0 && errno == EINTR)
-		;
-#else
-	sigset_t pending;
-	int signo;
-
-	if (sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1)
-		(void)sigwait(sigpipe, &signo);
-#endif
-}
-
 static int64_t write_pieces(int fd, const struct weir__vec *vec, int n)
 {
 	ssize_t put;
@@ -98,26 +79,16 @@ static int64_t write_pieces(int fd, const struct weir__vec *vec, int n)
 	return put < 0 ? -errno : put;
 }
 
-/*
- * What is no socket takes no flag against SIGPIPE, so the signal is held back
- * and the one that our write raised is taken. One that was pending before is
- * not ours: signals of one number merge, so it stays and ours left no trace.
- */
+/* What is no socket takes no flag against SIGPIPE. */
 static int64_t write_masked(int fd, const struct weir__vec *vec, int n)
 {
-	sigset_t sigpipe, before, pending;
+	struct weir__sigpipe held;
 
-	(void)sigemptyset(&sigpipe);
-	(void)sigemptyset(&pending);
-	(void)sigaddset(&sigpipe, SIGPIPE);
-	(void)pthread_sigmask(SIG_BLOCK, &sigpipe, &before);
-	(void)sigpending(&pending);
+	weir__sigpipe_hold(&held);
 
 	int64_t put = write_pieces(fd, vec, n);
 
-	if (put == -EPIPE && sigismember(&pending, SIGPIPE) != 1)
-		take_sigpipe(&sigpipe);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	weir__sigpipe_release(&held, put == -EPIPE);
 	return put;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "backend/sigpipe.h"
 #include "backend/sys.h"
 
 int weir__sys_pair(int fd[2])
@@ -86,28 +87,51 @@ static void attach(struct msghdr *msg, union control *control, int fd)
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
 }
 
-/* The kernel holds as many on their way as a process may have open: the rest waits. */
-int64_t weir__sys_write_passing(int fd, const struct weir__vec *vec, int n, int passed)
+static int64_t send_message(int fd, const struct msghdr *msg)
 {
 #if HAVE_MSG_NOSIGNAL
 	const int flags = MSG_NOSIGNAL;
 #else
 	const int flags = 0;
 #endif
+	ssize_t put;
+
+	do
+		put = sendmsg(fd, msg, flags);
+	while (put < 0 && errno == EINTR);
+	return put < 0 ? -errno : put;
+}
+
+/* Where neither a flag nor an option of the socket keeps SIGPIPE away. */
+static int64_t send_quietly(int fd, const struct msghdr *msg)
+{
+#if HAVE_MSG_NOSIGNAL || HAVE_SO_NOSIGPIPE
+	return send_message(fd, msg);
+#else
+	struct weir__sigpipe held;
+
+	weir__sigpipe_hold(&held);
+
+	int64_t put = send_message(fd, msg);
+
+	weir__sigpipe_release(&held, put == -EPIPE);
+	return put;
+#endif
+}
+
+/* The kernel holds as many on their way as a process may have open: the rest waits. */
+int64_t weir__sys_write_passing(int fd, const struct weir__vec *vec, int n, int passed)
+{
 	union control control;
 	struct msghdr msg;
-	ssize_t put;
+	int64_t put;
 
 	if (passed < 0)
 		return weir__sys_writev(fd, vec, n);
 	init_message(&msg, vec, n);
 	attach(&msg, &control, passed);
-	do
-		put = sendmsg(fd, &msg, flags);
-	while (put < 0 && errno == EINTR);
-	if (put >= 0)
-		return put;
-	return errno == ETOOMANYREFS || errno == ENOBUFS ? -EAGAIN : -errno;
+	put = send_quietly(fd, &msg);
+	return put == -ETOOMANYREFS || put == -ENOBUFS ? -EAGAIN : put;
 }
 
 static void close_on_exec(int fd)
