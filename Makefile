@@ -21,6 +21,7 @@ BACKEND_SRCS = \
 	backend/sys_process.c \
 	backend/sys_pass.c \
 	backend/sys_file.c \
+	backend/sys_ids.c \
 	backend/sigpipe.c \
 
 CORE_SRCS = \

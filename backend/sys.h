@@ -208,6 +208,9 @@ struct weir__listen_how {
 	int backlog;     /* 0: the system's largest */
 	bool reuse_port; /* SO_REUSEPORT: -ENOTSUP where there is none */
 	bool v6_only;    /* IPv6 wildcard does not take IPv4 */
+	int defer_s;     /* > 0: TCP connections are not accepted before octets have come, or,
+			    where the kernel counts, so many seconds have passed. No more than
+			    a wish: where it cannot be, they are accepted at once. */
 };
 
 /*
@@ -242,6 +245,12 @@ void weir__sys_reset_on_close(int fd);
    also where a socket of IPv6 has it as ::ffff:a.b.c.d. */
 int weir__sys_local(int fd, struct weir__addr *addr);
 int weir__sys_remote(int fd, struct weir__addr *addr);
+/*
+ * Who is at the other end of a unix connection: the user and group that its process had when it
+ * connected, listened or made the pair, and that process (-1: not told). -ENOTSUP for other
+ * connections, and for all where the system does not tell. (sys_ids.c)
+ */
+int weir__sys_peer_ids(int fd, int64_t *uid, int64_t *gid, int64_t *pid);
 int weir__sys_nodelay(int fd, bool on);
 /* TCP keep-alive after `seconds` of silence; 0 switches it off. */
 int weir__sys_keepalive(int fd, int seconds);

@@ -300,6 +300,25 @@ static int backlog_of(const struct weir__listen_how *how)
 #endif
 }
 
+/*
+ * What cannot wait is accepted at once, and nobody can rely on either: so failures are
+ * none. FreeBSD and NetBSD have the filter in a module, which may not be there.
+ */
+static void defer(int fd, const struct weir__addr *addr, int seconds)
+{
+	if (seconds <= 0 || addr->kind == WEIR__ADDR_UNIX)
+		return;
+#if HAVE_TCP_DEFER_ACCEPT
+	(void)set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds);
+#elif HAVE_SO_ACCEPTFILTER
+	const struct accept_filter_arg filter = {.af_name = "dataready"};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_ACCEPTFILTER, &filter, sizeof(filter));
+#else
+	(void)fd;
+#endif
+}
+
 static int bind_and_listen(int fd, const struct weir__addr *addr, const struct name *name,
                            const struct weir__listen_how *how)
 {
@@ -307,8 +326,11 @@ static int bind_and_listen(int fd, const struct weir__addr *addr, const struct n
 
 	if (error != 0)
 		return error;
-	if (listen(fd, backlog_of(how)) == 0)
+	if (listen(fd, backlog_of(how)) == 0) {
+		/* Behind it, since filters are for sockets that listen. */
+		defer(fd, addr, how->defer_s);
 		return 0;
+	}
 	error = -errno;
 	weir__sys_unlisten(addr);
 	return error;

@@ -127,6 +127,7 @@ int weir_cluster_listen(weir_cluster *c, const char *address, const weir_stream_
 	if (given) {
 		opts.backlog = given->backlog;
 		opts.v6_only = given->v6_only;
+		opts.defer_ms = given->defer_ms;
 	}
 	int result = c->opts.policy == WEIR_ACCEPT_REUSEPORT
 	                     ? open_for_places(c, address, &opts)

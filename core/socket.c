@@ -65,9 +65,20 @@ static int find_passed(struct weir__where *where)
 	return result;
 }
 
+/* No less than asked for. */
+static int whole_seconds(int32_t ms)
+{
+	return ms > 0 ? (int)(((int64_t)ms + 999) / 1000) : 0;
+}
+
 static int make(struct weir__where *where, const weir_stream_opts *opts)
 {
-	const struct weir__listen_how how = {opts->backlog, opts->reuse_port, opts->v6_only};
+	const struct weir__listen_how how = {
+		.backlog = opts->backlog,
+		.reuse_port = opts->reuse_port,
+		.v6_only = opts->v6_only,
+		.defer_s = whole_seconds(opts->defer_ms),
+	};
 	int result = -EAFNOSUPPORT;
 	if (where->place != WEIR__PLACE_ANY)
 		return weir__sys_listen(&where->addr, &how);

@@ -362,6 +362,15 @@ int weir_local(const weir_stream *s, char *text, size_t size)
 	return result < 0 ? result : weir__addr_format(&addr, text, size);
 }
 
+int weir_peer_ids(const weir_stream *s, weir_ids *ids)
+{
+	weir_ids found;
+	int result = weir__sys_peer_ids(s->source.fd, &found.uid, &found.gid, &found.pid);
+	if (result == 0)
+		*ids = found;
+	return result;
+}
+
 int weir_nodelay(weir_stream *s, bool on)
 {
 	return weir__sys_nodelay(s->source.fd, on);

@@ -356,6 +356,7 @@ typedef struct weir_stream_opts {
 	                       high and max_queue */
 	int32_t max_queue;  /* octets: writes beyond are WEIR_EFULL; 0: 4 MiB */
 	int32_t max_unread; /* octets kept for a data callback; 0: 64 KiB */
+	int32_t defer_ms;   /* listen: who sends nothing is not accepted; 0 or WEIR_OFF: is */
 	bool reuse_port;    /* listen: SO_REUSEPORT; -ENOTSUP where there is none */
 	bool v6_only;       /* listen: [::] does not take IPv4 */
 } weir_stream_opts;
@@ -372,7 +373,13 @@ typedef struct weir_listener weir_listener;
  *
  * A socket that was passed to the process for the address (LISTEN_FDS: by systemd, or by
  * the program whose next version this one is) is taken, once, instead of making a new
- * one; backlog, reuse_port and v6_only are what they were.
+ * one; backlog, reuse_port, v6_only and defer_ms are what they were.
+ *
+ * With defer_ms the kernel keeps a TCP connection to itself until octets have come, so that
+ * nothing wakes for who only connects; a limit of yours counts from then. Linux accepts the
+ * silent ones after about that time, in whole seconds, if they are still there; FreeBSD and
+ * NetBSD, with the accept filter "dataready" loaded, do not. It is a wish: other systems and
+ * unix sockets accept at once. Not for protocols in which the server speaks first.
  *
  * ops must outlive the streams; opts may be NULL and is copied. *listener may be
  * NULL when it is not needed: then it lives until the loop is freed.
@@ -491,6 +498,21 @@ int64_t weir_queued(const weir_stream *stream);
    length, or -ENOSPC; "unix:" for a peer without a name. */
 int weir_peer(const weir_stream *stream, char *text, size_t size);
 int weir_local(const weir_stream *stream, char *text, size_t size);
+
+/* A process and whose it is, as the system numbers them. */
+typedef struct weir_ids {
+	int64_t uid, gid;
+	int64_t pid; /* -1: the system does not tell (FreeBSD), or not to this process */
+} weir_ids;
+
+/*
+ * Who is at the other end of a unix socket: the process that connected, that listened or
+ * that made the pair, and its effective user and group at that time; the process may have
+ * ended since, and its number be another's. Behind a proxy it is the proxy. Returns 0, or,
+ * with *ids as it was, -ENOTSUP (no unix socket, or a system that does not tell) or another
+ * -errno, as -ENOTSOCK for a pipe.
+ */
+int weir_peer_ids(const weir_stream *stream, weir_ids *ids);
 
 int weir_nodelay(weir_stream *stream, bool on);
 /* Keep-alive probes of TCP after so many seconds of silence; 0: none. */
@@ -814,7 +836,7 @@ typedef struct weir_cluster_opts {
 int weir_cluster_new(weir_cluster **cluster, weir_loop *loop, const weir_cluster_opts *opts);
 /*
  * Opens an address for the workers, before weir_cluster_start; they listen on it by the same
- * text. Of opts, which may be NULL, backlog and v6_only are heeded. Returns as weir_listen;
+ * text. Of opts, which may be NULL, backlog, v6_only and defer_ms are heeded. Returns as weir_listen;
  * -ENOTSUP where there is no SO_REUSEPORT for that policy; WEIR_ESTATE afterwards.
  */
 int weir_cluster_listen(weir_cluster *cluster, const char *address, const weir_stream_opts *opts);

@@ -137,7 +137,10 @@ forced_off()
 	below off "$tree/configure" "$quick" --without=sock_flags,big_select --enable-debug &&
 		below off grep 'define HAVE_SOCK_FLAGS 0' config.h &&
 		below off grep 'define HAVE_BIG_SELECT 0' config.h &&
-		below off grep 'define WEIR_DEBUG 1' config.h
+		below off grep 'define WEIR_DEBUG 1' config.h &&
+		below off "$tree/configure" "$quick" --without=all &&
+		below off grep 'define HAVE_ACCEPT4 0' config.h &&
+		! below off grep 'define HAVE_.* 1' config.h
 }
 claim '--without and --enable-debug are in config.h' forced_off
 

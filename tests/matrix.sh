@@ -82,20 +82,27 @@ stand_ins()
 # Systems with these interfaces have no descriptors for processes, and not all close many at once.
 fewer=--without=pidfd,close_range,closefrom
 
-# on_kqueue NAME TESTS SHAPE, on_devpoll NAME TESTS MODE: with a stand-in for the kernel's interface.
+# on_kqueue NAME TESTS SHAPE FORM, on_devpoll NAME TESTS MODE: with stand-ins for the kernel's
+# interface, and for the form of sendfile that such systems have.
 on_kqueue()
 {
 	standin kqueue "$1" "-DSTANDIN_$3"
-	way "$1" "$2" --backend=kqueue $fewer CFLAGS='-O1 -g' LDFLAGS='-Wl,--wrap=close' \
-		CPPFLAGS="-I$src/tests/standins/kqueue -DSTANDIN_$3" LIBS="$scratch/standin_$1.o"
+	standin sendfile "$1-sendfile"
+	way "$1" "$2" --backend=kqueue $fewer,sendfile_linux CFLAGS='-O1 -g' \
+		LDFLAGS='-Wl,--wrap=close' LIBS="$scratch/standin_$1.o $scratch/standin_$1-sendfile.o" \
+		CPPFLAGS="-I$src/tests/standins/kqueue -DSTANDIN_$3 \
+			-I$src/tests/standins/sendfile -DSTANDIN_SENDFILE_$4"
 }
 
 on_devpoll()
 {
 	standin devpoll "$1"
+	standin sendfile "$1-sendfile"
 	export WEIR_STANDIN_DEVPOLL="$3"
 	way "$1" "$2" --backend=devpoll $fewer CFLAGS='-O1 -g' LDFLAGS="$devpoll_wraps" \
-		CPPFLAGS="-I$src/tests/standins/devpoll" LIBS="$scratch/standin_$1.o"
+		LIBS="$scratch/standin_$1.o $scratch/standin_$1-sendfile.o" \
+		CPPFLAGS="-I$src/tests/standins/devpoll \
+			-I$src/tests/standins/sendfile -DSTANDIN_SENDFILE_SOLARIS"
 }
 
 # Each lane is a shell of its own: what one exports the others do not see.
@@ -107,7 +114,8 @@ first_lane()
 		without epoll-gcc gcc
 	fi
 	stand_ins || return 0
-	on_kqueue kqueue-netbsd tests/backend/conformance_test NETBSD
+	# NetBSD has no sendfile: Darwin's, which has kqueue as well, is played in its place.
+	on_kqueue kqueue-netbsd 'tests/backend/conformance_test tests/backend/file_test' NETBSD DARWIN
 	on_devpoll devpoll-solaris10 tests/backend/conformance_test solaris10
 }
 
@@ -116,20 +124,22 @@ second_lane()
 	stand_ins || return 0
 	# Strict, the stand-ins abort on misuse; lenient, they do what the kernels do about it.
 	export WEIR_STANDIN_STRICT=1
-	on_kqueue kqueue "$programs tests/examples_test.sh" FREEBSD
+	on_kqueue kqueue "$programs tests/examples_test.sh" FREEBSD FREEBSD
 	on_devpoll devpoll "$programs tests/examples_test.sh" illumos
 }
 
 third_lane()
 {
 	if have clang; then
-		way epoll-clang "$programs" --backend=epoll CC=clang
+		way epoll-clang "$programs" --backend=epoll --without=epoll_create1,epollexclusive CC=clang
 		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 		way sanitizers "$programs" --backend=epoll CC=clang --enable-sanitizers CFLAGS='-O1 -g'
 	else
 		without epoll-clang clang
 		way sanitizers "$programs" --backend=epoll --enable-sanitizers CFLAGS='-O1 -g'
 	fi
+	# As if Linux had nothing of its own, and no other system had either.
+	way bare 'tests/backend/*_test tests/loopback/*_test' --backend=select --without=all CFLAGS='-O1 -g'
 	way select "$programs tests/examples_test.sh" --backend=select --enable-debug --without=pidfd CFLAGS='-O1 -g'
 }
 

@@ -1,6 +1,8 @@
 /*
  * Are connections made, taken, ended and inherited as backend/sys.h says?
  */
+#include "config.h"
+
 #ifndef _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700
 #endif
@@ -198,6 +200,45 @@ static void a_connection_reset_in_the_queue_does_no_harm(void **state)
 	}
 	assert_int_equal(weir__sys_accept(listener, NULL), -EAGAIN);
 	weir__sys_close(listener);
+}
+
+/* ---- accepting later ---- */
+
+/* Whether a silent client is accepted within a moment, if one is to wait so long. */
+static bool is_accepted_at_once(const struct weir__addr *where, int defer_s)
+{
+	const struct weir__listen_how how = {.defer_s = defer_s};
+	struct weir__addr at = *where;
+	int listener = weir__sys_listen(&at, &how);
+
+	assert_fit_for_the_loop(listener);
+	assert_int_equal(weir__sys_local(listener, &at), 0);
+
+	int client = connect_to(&at);
+	bool came = await(listener, POLLIN, MOMENT_MS);
+
+	assert_int_equal(write_some(client, "x"), 1);
+	weir__sys_close(accept_from(listener, NULL));
+	weir__sys_close(client);
+	weir__sys_close(listener);
+	weir__sys_unlisten(&at);
+	return came;
+}
+
+static void a_listener_may_wait_for_octets(void **state)
+{
+	struct weir__addr path = unix_addr("later");
+
+	(void)state;
+	assert_true(is_accepted_at_once(&any4, 0));
+	assert_true(is_accepted_at_once(&path, 60));
+#if HAVE_SO_ACCEPTFILTER
+	print_message("the accept filter may not be loaded\n");
+	skip();
+#endif
+	assert_int_equal(is_accepted_at_once(&any4, 60), !HAVE_TCP_DEFER_ACCEPT);
+	if (have_ip6())
+		assert_int_equal(is_accepted_at_once(&any6, 60), !HAVE_TCP_DEFER_ACCEPT);
 }
 
 /* ---- unix paths ---- */
@@ -539,6 +580,42 @@ static void only_connections_have_a_remote_address(void **state)
 	weir__sys_close(listener);
 }
 
+/* ---- whose the other end is ---- */
+
+static void a_pair_knows_who_made_it(void **state)
+{
+	int64_t uid = -7, gid = -7, pid = -7;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(weir__sys_pair(pair), 0);
+	if (!HAVE_SO_PEERCRED && !HAVE_GETPEERUCRED && !HAVE_GETPEEREID) {
+		assert_int_equal(weir__sys_peer_ids(pair[0], &uid, &gid, &pid), -ENOTSUP);
+	} else {
+		assert_int_equal(weir__sys_peer_ids(pair[0], &uid, &gid, &pid), 0);
+		assert_int_equal(uid, geteuid());
+		assert_int_equal(gid, getegid());
+		assert_true(pid == getpid() || (pid == -1 && !HAVE_SO_PEERCRED));
+	}
+	close_both(pair);
+}
+
+static void who_is_at_other_ends_is_not_known(void **state)
+{
+	int64_t uid = -7, gid = -7, pid = -7;
+	int pair[2], fd[2];
+
+	(void)state;
+	connection(pair);
+	assert_int_equal(weir__sys_pipe(fd), 0);
+	assert_int_equal(weir__sys_peer_ids(pair[0], &uid, &gid, &pid), -ENOTSUP);
+	assert_int_equal(weir__sys_peer_ids(fd[0], &uid, &gid, &pid), -ENOTSOCK);
+	assert_int_equal(weir__sys_peer_ids(-1, &uid, &gid, &pid), -EBADF);
+	assert_true(uid == -7 && gid == -7 && pid == -7);
+	close_both(pair);
+	close_both(fd);
+}
+
 /* ---- what was inherited ---- */
 
 /* As a parent would make it that knows nothing of the loop. */
@@ -671,6 +748,7 @@ int main(void)
 		cmocka_unit_test(accept_wants_a_listener),
 		cmocka_unit_test(without_descriptors_a_connection_waits),
 		cmocka_unit_test(a_connection_reset_in_the_queue_does_no_harm),
+		cmocka_unit_test(a_listener_may_wait_for_octets),
 		cmocka_unit_test(a_unix_connection_has_the_path_as_its_address),
 		cmocka_unit_test(a_stale_path_is_replaced),
 		cmocka_unit_test(a_path_with_a_listener_is_in_use),
@@ -689,6 +767,8 @@ int main(void)
 		cmocka_unit_test(delay_can_be_switched),
 		cmocka_unit_test(keepalive_can_be_switched),
 		cmocka_unit_test(only_connections_have_a_remote_address),
+		cmocka_unit_test(a_pair_knows_who_made_it),
+		cmocka_unit_test(who_is_at_other_ends_is_not_known),
 		cmocka_unit_test(a_listener_is_inherited_by_number),
 		cmocka_unit_test(only_a_listening_stream_is_inherited),
 		cmocka_unit_test(a_listener_is_inherited_by_name),

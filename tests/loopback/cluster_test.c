@@ -1044,6 +1044,7 @@ static int master_that_ends(struct hive *h, void (*end)(void))
 	char text[64], octet;
 	weir_listener *listener;
 
+	hive_needs_policy(h);
 	assert_int_equal(pipe(alive), 0);
 	assert_int_equal(pipe(address), 0);
 	m.alive = alive[1];
@@ -1820,6 +1821,7 @@ static void an_address_that_is_refused_leaves_nothing(void **state)
 	struct rlimit before;
 	char text[64];
 
+	hive_needs_policy(h);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	h->opts.workers = 3;
 	assert_int_equal(weir_cluster_new(&h->cluster, h->net->loop, &h->opts), 0);
@@ -1865,6 +1867,7 @@ static void without_memory_it_is_refused_or_done_later(void **state)
 	int refused = 0, done = 0;
 	bool more = true;
 
+	hive_needs_policy(h);
 	h->opts.workers = 2;
 	for (size_t at = 1; more; at += getenv("WEIR_ROUNDS") ? 1 : 3) {
 		h->n = h->readies = h->exits = h->reloads = 0;

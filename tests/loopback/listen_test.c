@@ -2,6 +2,8 @@
  * Where can one listen, what is it called, and when is it refused? The addresses
  * of both ends of a connection.
  */
+#include "config.h"
+
 #include "tests/support/net.h"
 
 #include <arpa/inet.h>
@@ -14,7 +16,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* Whether this kernel keeps silent clients waiting. (A BSD may, if its filter is loaded.) */
+#define DEFERS HAVE_TCP_DEFER_ACCEPT
 
 static bool has_ip6(void)
 {
@@ -194,12 +200,53 @@ static void ports_may_be_shared_when_both_ask_for_it(void **state)
 	char address[128];
 
 	int result = weir_listen(net->loop, &listener, "127.0.0.1:0", &opts, &side_ops, NULL);
-	if (result == -ENOTSUP)
+	if (result == -ENOTSUP) {
+		print_message("no SO_REUSEPORT here\n");
 		skip();
+	}
 	assert_int_equal(result, 0);
 	assert_true(weir_listener_address(listener, address, sizeof(address)) > 0);
 	assert_int_equal(try_listen(net, address, &opts), 0);
 	assert_int_equal(try_listen(net, address, NULL), -EADDRINUSE);
+}
+
+/* Silent clients wait in the kernel for about that time, rounded up, where it knows of such
+   things, and come at once where not. */
+static void who_is_silent_may_be_kept_waiting(void **state)
+{
+	struct net *net = *state;
+	const weir_stream_opts opts = {.defer_ms = 1};
+	struct host *host = net_listen(net, NULL, &opts);
+	struct side *silent = net_connect(net, host->address, NULL);
+
+	while (!silent->opens)
+		net_turn(net);
+	net_turns(net, 50);
+	assert_int_equal(host->n, DEFERS ? 0 : 1);
+	struct side *speaker = net_connect(net, host->address, NULL);
+	(void)side_write(speaker, "hello");
+	struct side *server = host_wait(host, DEFERS ? 1 : 2);
+	while (!server->len)
+		net_turn(net);
+	assert_true(side_has(server, "hello"));
+	(void)host_wait(host, 2);
+}
+
+static void who_speaks_need_not_wait(void **state)
+{
+	struct net *net = *state;
+	const weir_stream_opts opts = {.defer_ms = 600000};
+	struct host *host = net_listen(net, NULL, &opts);
+	struct side *client = net_connect(net, host->address, NULL);
+
+	while (!client->opens)
+		net_turn(net);
+	net_turns(net, 50);
+	(void)side_write(client, "at last");
+	struct side *server = host_wait(host, 1);
+	while (!server->len)
+		net_turn(net);
+	assert_true(side_has(server, "at last"));
 }
 
 /* test-net-server-listen-remove-callback: listen, close, listen on another, close. */
@@ -260,6 +307,79 @@ static bool exists(const char *address)
 	struct stat st;
 
 	return lstat(address + 5, &st) == 0;
+}
+
+/* There is nothing to wait for: it is accepted at once. */
+static void a_unix_socket_keeps_nobody_waiting(void **state)
+{
+	struct net *net = *state;
+	const weir_stream_opts opts = {.defer_ms = 600000};
+	char path[128];
+
+	in_folder(path, sizeof(path), "deferred");
+	struct host *host = net_listen(net, path, &opts);
+	(void)net_connect(net, host->address, NULL);
+	(void)host_wait(host, 1);
+}
+
+/* Whether this system tells who is at the other end, and whether that includes the process. */
+#define TELLS (HAVE_SO_PEERCRED || HAVE_GETPEERUCRED || HAVE_GETPEEREID)
+#define TELLS_PID (HAVE_SO_PEERCRED || HAVE_GETPEERUCRED)
+
+static void assert_peer_is(const struct side *side, pid_t pid)
+{
+	weir_ids ids = {-7, -7, -7};
+
+	assert_int_equal(weir_peer_ids(side->stream, &ids), TELLS ? 0 : -ENOTSUP);
+	assert_int_equal(ids.uid, TELLS ? (int64_t)geteuid() : -7);
+	assert_int_equal(ids.gid, TELLS ? (int64_t)getegid() : -7);
+	if (TELLS_PID || ids.pid != -1)
+		assert_int_equal(ids.pid, TELLS ? (int64_t)pid : -7);
+}
+
+static void both_ends_of_a_unix_socket_know_each_other(void **state)
+{
+	struct net *net = *state;
+	char address[128];
+	in_folder(address, sizeof(address), "ids");
+	struct host *host = net_listen(net, address, NULL);
+	struct side *client = net_connect(net, address, NULL);
+
+	assert_peer_is(host_wait(host, 1), getpid());
+	assert_peer_is(client, getpid());
+}
+
+/* What it was when it connected. */
+static void a_peer_is_known_that_has_ended(void **state)
+{
+	struct net *net = *state;
+	char address[128];
+	int status;
+	in_folder(address, sizeof(address), "ids");
+	struct host *host = net_listen(net, address, NULL);
+	const pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(raw_connect(address) < 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_peer_is(host_wait(host, 1), pid);
+}
+
+static void only_a_unix_socket_knows_its_peer(void **state)
+{
+	struct net *net = *state;
+	weir_ids ids = {-7, -7, -7};
+	struct side *client, *server;
+	int fd[2];
+	net_pair(net, NULL, &client, &server);
+
+	assert_int_equal(weir_peer_ids(client->stream, &ids), -ENOTSUP);
+	assert_int_equal(weir_peer_ids(server->stream, &ids), -ENOTSUP);
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(weir_peer_ids(net_adopt(net, fd[0], NULL)->stream, &ids), -ENOTSOCK);
+	assert_true(ids.uid == -7 && ids.gid == -7 && ids.pid == -7);
+	(void)close(fd[1]);
 }
 
 /* test-pipe-address: a listener of a path tells it. */
@@ -509,9 +629,15 @@ int main(void)
 		NET_TEST(after_a_refusal_another_port_serves),
 		NET_TEST(an_address_not_ours_is_refused),
 		NET_TEST(ports_may_be_shared_when_both_ask_for_it),
+		NET_TEST(who_is_silent_may_be_kept_waiting),
+		NET_TEST(who_speaks_need_not_wait),
 		NET_TEST(listening_and_closing_in_turn_leaves_nothing),
 		NET_TEST(the_loop_ends_when_the_listener_and_its_streams_have),
 		NET_TEST(a_text_that_is_too_short_for_the_address_says_so),
+		NET_TEST(a_unix_socket_keeps_nobody_waiting),
+		NET_TEST(both_ends_of_a_unix_socket_know_each_other),
+		NET_TEST(a_peer_is_known_that_has_ended),
+		NET_TEST(only_a_unix_socket_knows_its_peer),
 		NET_TEST(a_path_is_told_and_removed_at_the_close),
 		NET_TEST(a_path_can_be_bound_again_at_once),
 		NET_TEST(a_path_that_nobody_listens_on_is_replaced),

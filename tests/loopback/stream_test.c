@@ -366,6 +366,7 @@ static void gone_comes_once_and_last(void **state)
 static void ask_everything(struct side *side, char event)
 {
 	char text[128];
+	weir_ids ids;
 	weir_stream *s = side->stream;
 	if (event != 'g')
 		return;
@@ -378,6 +379,7 @@ static void ask_everything(struct side *side, char event)
 	(void)weir_marks(s, 1, 2, 3);
 	(void)weir_local(s, text, sizeof(text));
 	(void)weir_peer(s, text, sizeof(text));
+	(void)weir_peer_ids(s, &ids);
 	assert_int_equal(weir_write(s, "x", 1), WEIR_ECLOSED);
 	assert_int_equal(weir_queued(s), 0);
 	assert_ptr_equal(weir_stream_arg(s), side);

@@ -53,6 +53,7 @@ struct memio_client {
 	bool got_reset; /* not yet told by a read or write */
 	bool dead;      /* told */
 	struct weir__addr local, remote;
+	int64_t uid, gid, pid; /* of whoever has this end */
 };
 
 struct memio__queue {

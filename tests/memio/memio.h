@@ -103,6 +103,10 @@ bool memio_client_accepted(const memio_client *c);
 /* The address that the program sees as its peer. */
 const struct weir__addr *memio_client_addr(const memio_client *c);
 
+/* Whose process the program is told it is of, if it came by a unix socket; 0, 0 and none at
+   first. */
+void memio_client_ids(memio_client *c, int64_t uid, int64_t gid, int64_t pid);
+
 /* ---- connections that the program makes ---- */
 
 /*
@@ -155,6 +159,7 @@ enum memio_call {
 	MEMIO_SHUTDOWN,
 	MEMIO_LOCAL,
 	MEMIO_REMOTE,
+	MEMIO_PEER_IDS,
 	MEMIO_NODELAY,
 	MEMIO_KEEPALIVE,
 	MEMIO_READABLE,

@@ -515,6 +515,29 @@ static void a_taken_address_is_in_use_and_port_0_is_chosen(void **state)
 	assert_int_not_equal(a.port, b.port);
 }
 
+static void a_unix_connection_knows_whose_the_other_end_is(void **state)
+{
+	struct weir__addr path = {.kind = WEIR__ADDR_UNIX, .path_len = 4, .u.path = "/ids"};
+	int listener = listen_at(&path);
+	memio_client *c = memio_client_connect(&path);
+	int fd = weir__sys_accept(listener, NULL);
+	int64_t uid = -7, gid = -7, pid = -7;
+
+	(void)state;
+	assert_int_equal(weir__sys_peer_ids(fd, &uid, &gid, &pid), 0);
+	assert_true(uid == 0 && gid == 0 && pid == -1);
+	memio_client_ids(c, 33, 44, 55);
+	assert_int_equal(weir__sys_peer_ids(fd, &uid, &gid, &pid), 0);
+	assert_true(uid == 33 && gid == 44 && pid == 55);
+	memio_fail(MEMIO_PEER_IDS, 1, ENOTSUP);
+	assert_int_equal(weir__sys_peer_ids(fd, &uid, &gid, &pid), -ENOTSUP);
+	weir__sys_close(fd);
+	weir__sys_close(listener);
+	weir__sys_unlisten(&path);
+	fd = connected(&c);
+	assert_int_equal(weir__sys_peer_ids(fd, &uid, &gid, &pid), -ENOTSUP);
+}
+
 static void a_unix_path_outlives_its_listener(void **state)
 {
 	const struct weir__addr path = {.kind = WEIR__ADDR_UNIX, .path_len = 4, .u.path = "/a/b"};
@@ -860,6 +883,7 @@ int main(void)
 		CASE(a_client_that_closed_answers_a_write_with_a_reset),
 		CASE(a_closed_listener_resets_what_waits),
 		CASE(a_taken_address_is_in_use_and_port_0_is_chosen),
+		CASE(a_unix_connection_knows_whose_the_other_end_is),
 		CASE(a_unix_path_outlives_its_listener),
 		CASE(the_program_connects_to_itself),
 		CASE(connects_are_refused_held_and_decided),

@@ -180,6 +180,32 @@ int weir__sys_remote(int fd, struct weir__addr *addr)
 	return 0;
 }
 
+int weir__sys_peer_ids(int fd, int64_t *uid, int64_t *gid, int64_t *pid)
+{
+	int error = memio__enter(MEMIO_PEER_IDS);
+	const memio_client *e = stream_of(fd, "peer_ids");
+
+	if (e == NULL || e->is_pipe)
+		return memio__peek_file(fd) == NULL ? -EBADF : -ENOTSOCK;
+	if (error != 0)
+		return -error;
+	if (e->local.kind != WEIR__ADDR_UNIX)
+		return -ENOTSUP;
+	if (e->other == NULL)
+		return -ENOTCONN;
+	*uid = e->other->uid;
+	*gid = e->other->gid;
+	*pid = e->other->pid > 0 ? e->other->pid : -1;
+	return 0;
+}
+
+void memio_client_ids(memio_client *c, int64_t uid, int64_t gid, int64_t pid)
+{
+	c->uid = uid;
+	c->gid = gid;
+	c->pid = pid;
+}
+
 bool memio__is_ip(const struct memio__file *f)
 {
 	uint8_t kind = f->kind == MEMIO__STREAM ? f->end->local.kind : f->addr.kind;

@@ -291,8 +291,28 @@ int hive_teardown(void **state)
 	return result;
 }
 
+void hive_needs_policy(struct hive *h)
+{
+	static const weir_stream_ops ops;
+	const weir_stream_opts shared = {.reuse_port = true};
+	weir_listener *listener;
+	int result = weir_listen(h->net->loop, &listener, "127.0.0.1:0", &shared, &ops, NULL);
+
+	if (result == 0)
+		weir_listener_close(listener);
+	if (result == 0 || h->policy != WEIR_ACCEPT_REUSEPORT)
+		return;
+	assert_int_equal(result, -ENOTSUP);
+	assert_int_equal(weir_cluster_new(&h->cluster, h->net->loop, &h->opts), 0);
+	assert_int_equal(weir_cluster_listen(h->cluster, "127.0.0.1:0", NULL), -ENOTSUP);
+	weir_cluster_free(h->cluster);
+	print_message("no SO_REUSEPORT here\n");
+	skip();
+}
+
 void hive_open(struct hive *h, int32_t workers)
 {
+	hive_needs_policy(h);
 	h->opts.workers = workers;
 	assert_int_equal(weir_cluster_new(&h->cluster, h->net->loop, &h->opts), 0);
 	assert_int_equal(weir_cluster_listen(h->cluster, "127.0.0.1:0", NULL), 0);

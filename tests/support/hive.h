@@ -85,6 +85,8 @@ int hive_setup(void **state);
 /* At its end no process, descriptor or memory may be left. */
 int hive_teardown(void **state);
 
+/* Skips the test where the system has not what the policy stands on, and the cluster says so. */
+void hive_needs_policy(struct hive *hive);
 /* A cluster of so many workers that listens, but was not started; it, ready. */
 void hive_open(struct hive *hive, int32_t workers);
 void hive_start(struct hive *hive, int32_t workers);
