@@ -143,26 +143,54 @@ static void a_handler_for_sigpipe_is_not_called(void **state)
 	assert_int_equal(sigaction(SIGPIPE, &before, NULL), 0);
 }
 
-static void a_sigpipe_that_was_pending_stays_pending(void **state)
+/* fd is an end whose other end is closed. */
+static void assert_pending_stays_pending(int fd)
 {
 	sigset_t sigpipe, before;
-	int fd[2], signo = 0;
+	int signo = 0;
 
-	(void)state;
 	(void)sigemptyset(&sigpipe);
 	(void)sigaddset(&sigpipe, SIGPIPE);
 	assert_int_equal(pthread_sigmask(SIG_BLOCK, &sigpipe, &before), 0);
-	assert_int_equal(weir__sys_pipe(fd), 0);
-	weir__sys_close(fd[0]);
-	assert_int_equal(write_some(fd[1], "x"), -EPIPE);
+	assert_int_equal(write_some(fd, "x"), -EPIPE);
 	assert_false(sigpipe_is(sigpending));
 	assert_int_equal(raise(SIGPIPE), 0);
-	assert_int_equal(write_some(fd[1], "x"), -EPIPE);
+	assert_int_equal(write_some(fd, "x"), -EPIPE);
+	assert_int_equal(write_two(fd), -EPIPE);
 	assert_true(sigpipe_is(sigpending));
 	assert_true(sigpipe_is(blocked_signals));
 	assert_int_equal(sigwait(&sigpipe, &signo), 0);
-	weir__sys_close(fd[1]);
 	assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+}
+
+static void a_sigpipe_that_was_pending_stays_pending(void **state)
+{
+	int fd[2], pair[2];
+
+	(void)state;
+	assert_int_equal(weir__sys_pipe(fd), 0);
+	weir__sys_close(fd[0]);
+	assert_pending_stays_pending(fd[1]);
+	weir__sys_close(fd[1]);
+	assert_int_equal(weir__sys_pair(pair), 0);
+	weir__sys_close(pair[0]);
+	assert_pending_stays_pending(pair[1]);
+	weir__sys_close(pair[1]);
+}
+
+static void a_descriptor_for_nobody_is_epipe_and_no_signal(void **state)
+{
+	char text[] = "x";
+	const struct weir__vec vec = {text, 1};
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(weir__sys_pair(pair), 0);
+	weir__sys_close(pair[1]);
+	assert_int_equal(weir__sys_write_passing(pair[0], &vec, 1, STDIN_FILENO), -EPIPE);
+	assert_false(sigpipe_is(sigpending));
+	assert_false(sigpipe_is(blocked_signals));
+	weir__sys_close(pair[0]);
 }
 
 static void a_socket_without_peer_is_epipe_and_no_signal(void **state)
@@ -347,6 +375,7 @@ int main(void)
 		cmocka_unit_test(a_pipe_without_reader_is_epipe_and_no_signal),
 		cmocka_unit_test(a_handler_for_sigpipe_is_not_called),
 		cmocka_unit_test(a_sigpipe_that_was_pending_stays_pending),
+		cmocka_unit_test(a_descriptor_for_nobody_is_epipe_and_no_signal),
 		cmocka_unit_test(a_socket_without_peer_is_epipe_and_no_signal),
 		cmocka_unit_test(a_tcp_peer_that_left_is_an_error_and_no_signal),
 		cmocka_unit_test(a_full_socket_takes_a_part_and_then_would_block),

@@ -403,6 +403,8 @@ static void the_longest_path_works(void **state)
 	weir__sys_close(connect_to(&path));
 	weir__sys_close(listener);
 	weir__sys_unlisten(&path);
+	path.u.path[path.path_len++] = 'x';
+	assert_int_equal(weir__sys_listen(&path, &plain), -ENAMETOOLONG);
 }
 
 /* ---- connecting ---- */
