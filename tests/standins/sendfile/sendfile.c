@@ -1,7 +1,7 @@
 /*
  * How do FreeBSD, Darwin and Solaris answer who hands a file to a socket? After their
- * manual pages and sources; played with reads and writes, of which every third call is
- * interrupted behind its first block.
+ * manual pages and sources; played with reads and writes. Signals come: every fifth call
+ * is interrupted before its first block, every third behind it.
  */
 #define _GNU_SOURCE 1
 #define _FILE_OFFSET_BITS 64
@@ -45,7 +45,10 @@ static int move(int from, int to, off_t offset, off_t most, off_t *sent)
 	const bool interrupted = ++calls % 3 == 0;
 	char block[BLOCK];
 
-	for (*sent = 0; *sent < most;) {
+	*sent = 0;
+	if (calls % 5 == 0)
+		return EINTR;
+	while (*sent < most) {
 		size_t want = most - *sent < BLOCK ? (size_t)(most - *sent) : BLOCK;
 		ssize_t got = pread(from, block, want, offset + *sent);
 		ssize_t put = got > 0 ? write(to, block, (size_t)got) : 0;
