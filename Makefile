@@ -195,6 +195,8 @@ CONFORMANCE_SRCS = \
 	tests/backend/conform.c \
 	tests/backend/conform_sockets.c \
 	tests/backend/conform_kinds.c \
+	tests/backend/conform_trace.c \
+	tests/backend/conform_recorded.c \
 
 LOOPBACK_TESTS = \
 	tests/loopback/loop_test.c \

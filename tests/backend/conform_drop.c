@@ -8,17 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A new pair, of which one end must have got this number. */
-static int pair_at(struct bed *b, int number, int *peer)
-{
-	int s[2];
-
-	unix_pair(b, s);
-	assert_true(s[0] == number || s[1] == number);
-	*peer = s[0] == number ? s[1] : s[0];
-	return number;
-}
-
 static void a_dropped_descriptor_is_silent(void **state)
 {
 	struct bed *b = *state;
@@ -38,11 +27,11 @@ static void a_copy_of_a_dropped_descriptor_is_not_reported(void **state)
 	int s[2];
 
 	unix_pair(b, s);
-	own(b, dup(s[0]));
+	copy_of(b, s[0]);
 	say(s[1], "x");
 	add(b, s[0], 7, BOTH);
 	assert_int_equal(view(b, s[0], 7, BOTH), BOTH);
-	weir__poller_drop(b->p, s[0], BOTH, true);
+	drop(b, s[0], BOTH, true);
 	shut(b, s[0]);
 	silence(b);
 	say(s[1], "y");
@@ -56,10 +45,10 @@ static void a_copy_can_be_added_after_the_drop(void **state)
 	int s[2];
 
 	unix_pair(b, s);
-	int copy = own(b, dup(s[0]));
+	int copy = copy_of(b, s[0]);
 	add(b, s[0], 7, IN);
 	silence(b);
-	weir__poller_drop(b->p, s[0], IN, true);
+	drop(b, s[0], IN, true);
 	shut(b, s[0]);
 	add(b, copy, 8, IN);
 	say(s[1], "x");
@@ -76,16 +65,16 @@ static void a_copy_in_a_child_is_not_reported(void **state)
 	pipe_pair(b, stop);
 	add(b, s[0], 7, IN);
 	silence(b);
+	trace("a child has copies of all");
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		/* Holds its copies until the parent is through. */
-		char c;
 		(void)close(stop[1]);
 		(void)fcntl(stop[0], F_SETFL, 0);
-		_exit(read(stop[0], &c, 1) == 0 ? 0 : 1);
+		_exit(get(stop[0], 1) == 0 ? 0 : 1);
 	}
-	weir__poller_drop(b->p, s[0], IN, true);
+	drop(b, s[0], IN, true);
 	shut(b, s[0]);
 	say(s[1], "x");
 	silence(b);
@@ -122,10 +111,10 @@ static void a_reused_number_whose_predecessor_has_a_copy(void **state)
 	int peer;
 
 	unix_pair(b, s);
-	own(b, dup(s[0]));
+	copy_of(b, s[0]);
 	add(b, s[0], 70, IN);
 	silence(b);
-	weir__poller_drop(b->p, s[0], IN, true);
+	drop(b, s[0], IN, true);
 	shut(b, s[0]);
 	int fd = pair_at(b, s[0], &peer);
 	add(b, fd, 71, IN);
@@ -263,9 +252,9 @@ static void dropping_what_was_never_added_does_nothing(void **state)
 	int s[2];
 
 	unix_pair(b, s);
-	weir__poller_drop(b->p, s[0], 0, false);
-	weir__poller_drop(b->p, s[0], 0, true);
-	weir__poller_drop(b->p, 12345, 0, false);
+	drop(b, s[0], 0, false);
+	drop(b, s[0], 0, true);
+	drop(b, 12345, 0, false);
 	add(b, s[0], 7, OUT);
 	assert_int_equal(view(b, s[0], 7, OUT), OUT);
 }
@@ -283,7 +272,7 @@ static void a_drop_leaves_the_changes_of_others(void **state)
 	}
 	for (int i = 0; i < 8; i += 2)
 		drop_and_close(b, s[i][0], OUT);
-	assert_int_equal(weir__poller_wait(b->p, ev, 16, 1000), 4);
+	assert_int_equal(look(b, ev, 16, 1000), 4);
 	for (uint32_t i = 1; i < 8; i += 2)
 		assert_int_equal(event_of(ev, 4, s[i][0])->tag, i);
 }
@@ -294,11 +283,11 @@ static void a_hang_up_is_silent_after_the_drop(void **state)
 	int s[2];
 
 	tcp_pair(b, s);
-	own(b, dup(s[0]));
+	copy_of(b, s[0]);
 	add(b, s[0], 7, IN);
 	reset(b, s[1]);
 	assert_int_equal(view(b, s[0], 7, IN), IN);
-	weir__poller_drop(b->p, s[0], IN, true);
+	drop(b, s[0], IN, true);
 	shut(b, s[0]);
 	silence(b);
 }
@@ -322,10 +311,26 @@ static void the_highest_descriptor_can_be_dropped_first(void **state)
 	silence(b);
 }
 
+/* Waits for fd; the closed one may be reported, too, as an error and no other way. */
+static void served_beside(struct bed *b, int fd, int closed)
+{
+	struct weir__event ev[4];
+	bool served = false;
+
+	for (int i = 0; i < 3; i++) {
+		int n = weir__poller_wait(b->p, ev, 4, 1000);
+		assert_in_range(n, 1, 2);
+		served = event_of(ev, n, fd) != NULL;
+		const struct weir__event *error = event_of(ev, n, closed);
+		assert_true(error == NULL || (error->tag == 1 && error->ready & WEIR__ERR));
+	}
+	assert_true(served);
+	trace("wait, three times: in the end %s, beside errors of the closed one", trace_name(fd));
+}
+
 static void closed_behind_its_back_it_serves_the_others(void **state)
 {
 	struct bed *b = *state;
-	struct weir__event ev[4];
 	int lost[2];
 	int s[2];
 
@@ -337,24 +342,14 @@ static void closed_behind_its_back_it_serves_the_others(void **state)
 	silence(b);
 	shut(b, lost[0]);
 	say(s[1], "x");
-	/* It may report the closed one as an error, and no other way. */
-	bool served = false;
-	for (int i = 0; i < 3; i++) {
-		int n = weir__poller_wait(b->p, ev, 4, 1000);
-		assert_in_range(n, 1, 2);
-		served = event_of(ev, n, s[0]) != NULL;
-		const struct weir__event *error = event_of(ev, n, lost[0]);
-		assert_true(error == NULL || (error->tag == 1 && error->ready & WEIR__ERR));
-	}
-	assert_true(served);
-	weir__poller_drop(b->p, lost[0], IN, false);
+	served_beside(b, s[0], lost[0]);
+	drop(b, lost[0], IN, false);
 	assert_int_equal(view(b, s[0], 2, IN), IN);
 }
 
 static void closed_behind_its_back_before_the_wait(void **state)
 {
 	struct bed *b = *state;
-	struct weir__event ev[4];
 	int lost[2];
 	int s[2];
 
@@ -364,15 +359,7 @@ static void closed_behind_its_back_before_the_wait(void **state)
 	add(b, lost[0], 1, BOTH);
 	add(b, s[0], 2, OUT);
 	shut(b, lost[0]);
-	bool served = false;
-	for (int i = 0; i < 3; i++) {
-		int n = weir__poller_wait(b->p, ev, 4, 1000);
-		assert_in_range(n, 1, 2);
-		served = event_of(ev, n, s[0]) != NULL;
-		const struct weir__event *error = event_of(ev, n, lost[0]);
-		assert_true(error == NULL || (error->tag == 1 && error->ready & WEIR__ERR));
-	}
-	assert_true(served);
+	served_beside(b, s[0], lost[0]);
 }
 
 static void a_number_lost_and_reused_can_be_added(void **state)
@@ -386,7 +373,7 @@ static void a_number_lost_and_reused_can_be_added(void **state)
 	add(b, s[0], 70, IN);
 	silence(b);
 	shut(b, s[0]);
-	weir__poller_drop(b->p, s[0], IN, false);
+	drop(b, s[0], IN, false);
 	int fd = pair_at(b, s[0], &peer);
 	add(b, fd, 71, IN);
 	silence(b);
@@ -422,11 +409,11 @@ static void a_socket_that_comes_back_to_its_number_can_be_added(void **state)
 	/* A kernel that watches the socket, not the number, never noticed. */
 	skip_if_strict();
 	unix_pair(b, s);
-	int copy = own(b, dup(s[0]));
+	int copy = copy_of(b, s[0]);
 	add(b, s[0], 70, IN);
 	silence(b);
 	shut(b, s[0]);
-	assert_int_equal(own(b, dup(copy)), s[0]);
+	assert_int_equal(copy_of(b, copy), s[0]);
 	add(b, s[0], 71, BOTH);
 	say(s[1], "x");
 	assert_int_equal(view(b, s[0], 71, BOTH), BOTH);
@@ -446,10 +433,12 @@ static void a_change_of_a_number_lost_and_reused_adds_it(void **state)
 	shut(b, s[0]);
 	(void)pair_at(b, s[0], &peer);
 	/* The new owner believes in the old interest: an error or no harm, but no crash. */
+	trace("change the number from in to in+out, as if nothing had happened");
 	(void)weir__poller_set(b->p, s[0], 70, IN, BOTH);
 	int n = weir__poller_wait(b->p, &ev, 1, 1000);
 	assert_int_equal(n, 1);
 	assert_int_equal(ev.fd, s[0]);
+	trace("wait: out is there");
 	assert_int_equal(canonical(&ev, BOTH) & OUT, OUT);
 }
 

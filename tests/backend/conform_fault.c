@@ -39,9 +39,9 @@ static void opening_and_closing_leaves_nothing(void **state)
 	int before = open_descriptors();
 
 	(void)state;
-	bed_init(&b);
+	bed_init(&b, "");
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(weir__poller_open(&b.p, &b.mem), 0);
+		assert_int_equal(bed_open(&b), 0);
 		weir__poller_close(b.p);
 		assert_int_equal(b.mem.used, 0);
 	}
@@ -69,17 +69,17 @@ static void its_descriptors_do_not_survive_exec(void **state)
 	struct bed b;
 
 	(void)state;
-	bed_init(&b);
+	bed_init(&b, "");
 	for (int fd = 0; fd < 256; fd++)
 		before[fd] = fcntl(fd, F_GETFD) >= 0;
-	assert_int_equal(weir__poller_open(&b.p, &b.mem), 0);
+	assert_int_equal(bed_open(&b), 0);
 	for (int round = 0; round < 2; round++) {
 		for (int fd = 0; fd < 256; fd++) {
 			int flags = fcntl(fd, F_GETFD);
 			if (!before[fd] && flags >= 0)
 				assert_true(flags & FD_CLOEXEC);
 		}
-		assert_int_equal(weir__poller_fork(b.p), 0);
+		assert_int_equal(start_over(&b), 0);
 	}
 	bed_end(&b);
 }
@@ -105,8 +105,9 @@ static void without_descriptors_it_does_not_open(void **state)
 	int before = open_descriptors();
 
 	(void)state;
-	bed_init(&b);
+	bed_init(&b, "");
 	b.p = (weir__poller *)&b;
+	trace("open without descriptors: EMFILE, or none is needed");
 	struct rlimit was = exhaust();
 	int r = weir__poller_open(&b.p, &b.mem);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
@@ -130,13 +131,13 @@ static void without_descriptors_it_starts_over_or_can_later(void **state)
 
 	unix_pair(b, s);
 	add(b, s[0], 7, OUT);
+	trace("start over without descriptors: it works, or the wait is an error");
 	struct rlimit was = exhaust();
 	int r = weir__poller_fork(b->p);
 	int waited = r < 0 ? weir__poller_wait(b->p, &ev, 1, 0) : -1;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	assert_true(waited < 0);
-	if (r < 0)
-		assert_int_equal(weir__poller_fork(b->p), 0);
+	assert_int_equal(start_over(b), 0);
 	silence(b);
 	add(b, s[0], 8, OUT);
 	assert_int_equal(view(b, s[0], 8, OUT), OUT);
@@ -149,18 +150,21 @@ static void more_changes_than_descriptors_are_taken(void **state)
 	int fd[40][2];
 
 	/* Some kernels take no more changes, and give no more events, than the limit. */
+	trace("add 80: out; wait, without descriptors: as many as fit; change all to in");
+	trace_pause();
 	for (uint32_t i = 0; i < 40; i++) {
 		unix_pair(b, fd[i]);
 		add(b, fd[i][0], 2 * i, OUT);
 		add(b, fd[i][1], 2 * i + 1, OUT);
 	}
 	struct rlimit was = exhaust();
-	int n = weir__poller_wait(b->p, ev, 64, 1000);
+	int n = look(b, ev, 64, 1000);
 	for (uint32_t i = 0; i < 40; i++) {
 		change(b, fd[i][0], 2 * i, OUT, IN);
 		change(b, fd[i][1], 2 * i + 1, OUT, IN);
 	}
-	int silent = weir__poller_wait(b->p, ev, 64, 10);
+	int silent = look(b, ev, 64, 10);
+	trace_resume();
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	assert_int_equal(n, 64);
 	assert_int_equal(silent, 0);
@@ -174,10 +178,10 @@ static void without_memory_it_does_not_open(void **state)
 	int before = open_descriptors();
 
 	(void)state;
-	bed_init(&b);
+	bed_init(&b, "");
 	b.p = (weir__poller *)&b;
 	b.fail_at = 1;
-	assert_int_equal(weir__poller_open(&b.p, &b.mem), -ENOMEM);
+	assert_int_equal(bed_open(&b), -ENOMEM);
 	assert_null(b.p);
 	bed_end(&b);
 	assert_int_equal(open_descriptors(), before);
@@ -190,14 +194,17 @@ static void without_memory_an_addition_fails_and_can_be_repeated(void **state)
 
 	unix_pair(b, s);
 	say(s[1], "x");
+	trace("add %s without memory: ENOMEM, or none is needed; then again", trace_name(s[0]));
+	trace_pause();
 	b->fail_at = 1;
-	int r = weir__poller_set(b->p, s[0], 7, 0, IN);
+	int r = try_add(b, s[0], 7, IN);
 	assert_int_equal(r, b->failed > 0 ? -ENOMEM : 0);
 	b->fail_at = 0;
 	if (r != 0) {
 		silence(b);
 		add(b, s[0], 7, IN);
 	}
+	trace_resume();
 	assert_int_equal(view(b, s[0], 7, IN), IN);
 }
 
@@ -213,9 +220,11 @@ static void without_memory_what_is_there_goes_on(void **state)
 	silence(b);
 	b->fail_at = 1;
 	int high = renumber(b, t[0], 900);
-	int r = weir__poller_set(b->p, high, 8, 0, OUT);
-	if (r == 0)
+	trace("add and remove %s without memory", trace_name(high));
+	trace_pause();
+	if (try_add(b, high, 8, OUT) == 0)
 		change(b, high, 8, OUT, 0);
+	trace_resume();
 	b->fail_at = 1;
 	change(b, s[0], 7, IN, BOTH);
 	say(s[1], "x");
@@ -230,7 +239,7 @@ static int live(struct bed *b)
 {
 	const int numbers[] = {10, 100, 500, 1000, 1500, 5000};
 	struct weir__event ev[8];
-	int first = weir__poller_open(&b->p, &b->mem);
+	int first = bed_open(b);
 
 	if (first < 0)
 		return first;
@@ -240,17 +249,17 @@ static int live(struct bed *b)
 		int fd = own(b, fcntl(s[0], F_DUPFD, numbers[i]));
 		if (fd >= weir__poller_limit(b->p))
 			continue;
-		int r = weir__poller_set(b->p, fd, 7, 0, BOTH);
+		int r = try_add(b, fd, 7, BOTH);
 		first = first < 0 ? first : r;
-		int n = weir__poller_wait(b->p, ev, 8, 20);
+		int n = look(b, ev, 8, 20);
 		assert_true(n >= 0);
 		/* What failed is not there, and what did not is. */
 		assert_int_equal(event_of(ev, n, fd) != NULL, r == 0);
 		if (r != 0)
 			continue;
 		change(b, fd, 7, BOTH, IN);
-		(void)weir__poller_wait(b->p, ev, 8, 0);
-		weir__poller_drop(b->p, fd, IN, true);
+		(void)look(b, ev, 8, 0);
+		drop(b, fd, IN, true);
 		shut(b, fd);
 	}
 	return first;
@@ -262,9 +271,11 @@ static void every_allocation_may_fail(void **state)
 	bool failed = true;
 
 	(void)state;
+	trace("a whole life, with one allocation after the other refused: ENOMEM, nothing lost");
+	trace_pause();
 	while (failed) {
 		struct bed b;
-		bed_init(&b);
+		bed_init(&b, "");
 		b.fail_at = ++n;
 		int r = live(&b);
 		failed = b.failed > 0;
@@ -283,31 +294,35 @@ static void a_cap_on_memory_is_kept(void **state)
 	add(b, s[0], 7, IN);
 	b->mem.cap = b->mem.used;
 	int high = own(b, fcntl(s[1], F_DUPFD, 1000));
-	int r = weir__poller_set(b->p, high, 8, 0, OUT);
+	trace("add %s at the cap of memory: ENOMEM, or none is needed; then again",
+	      trace_name(high));
+	trace_pause();
+	int r = try_add(b, high, 8, OUT);
 	assert_true(r == 0 || r == -ENOMEM);
 	assert_true(b->mem.used <= b->mem.cap);
 	b->mem.cap = SIZE_MAX;
 	if (r != 0)
 		add(b, high, 8, OUT);
+	trace_resume();
 	assert_int_equal(view(b, high, 8, OUT), OUT);
 }
 
 int conform_fault(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_name_is_one_of_four),
+		PLAIN_TEST(the_name_is_one_of_four),
 		BED_TEST(the_limit_leaves_room),
-		cmocka_unit_test(closing_nothing_is_allowed),
-		cmocka_unit_test(opening_and_closing_leaves_nothing),
+		PLAIN_TEST(closing_nothing_is_allowed),
+		PLAIN_TEST(opening_and_closing_leaves_nothing),
 		BED_TEST(a_closed_poller_leaves_descriptors_open),
-		cmocka_unit_test(its_descriptors_do_not_survive_exec),
-		cmocka_unit_test(without_descriptors_it_does_not_open),
+		PLAIN_TEST(its_descriptors_do_not_survive_exec),
+		PLAIN_TEST(without_descriptors_it_does_not_open),
 		BED_TEST(without_descriptors_it_starts_over_or_can_later),
 		BED_TEST(more_changes_than_descriptors_are_taken),
-		cmocka_unit_test(without_memory_it_does_not_open),
+		PLAIN_TEST(without_memory_it_does_not_open),
 		BED_TEST(without_memory_an_addition_fails_and_can_be_repeated),
 		BED_TEST(without_memory_what_is_there_goes_on),
-		cmocka_unit_test(every_allocation_may_fail),
+		PLAIN_TEST(every_allocation_may_fail),
 		BED_TEST(a_cap_on_memory_is_kept),
 	};
 

@@ -43,7 +43,7 @@ static void the_child_sees_none_of_the_parents_events(void **state)
 {
 	struct scene sc = scene_of(*state);
 
-	in_child(start_over_and_look, &sc);
+	in_child("start over; wait: nothing", start_over_and_look, &sc);
 	assert_int_equal(view(sc.b, sc.fd, 7, IN), IN);
 }
 
@@ -82,7 +82,7 @@ static void the_child_watches_its_own(void **state)
 {
 	struct scene sc = scene_of(*state);
 
-	in_child(add_own, &sc);
+	in_child("start over; a set of its own; wait: its own", add_own, &sc);
 	assert_int_equal(view(sc.b, sc.fd, 7, IN), IN);
 	assert_int_equal(drain(sc.fd), 1);
 	silence(sc.b);
@@ -107,7 +107,7 @@ static void the_child_does_not_edit_the_parents_set(void **state)
 {
 	struct scene sc = scene_of(*state);
 
-	in_child(remove_and_close, &sc);
+	in_child("start over; drop and close all", remove_and_close, &sc);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(view(sc.b, sc.fd, 7, IN), IN);
 }
@@ -134,7 +134,7 @@ static void the_child_keeps_what_it_opened_before_starting_over(void **state)
 {
 	struct scene sc = scene_of(*state);
 
-	in_child(keep_what_was_opened_since, &sc);
+	in_child("open others; start over; they are open", keep_what_was_opened_since, &sc);
 	assert_int_equal(view(sc.b, sc.fd, 7, IN), IN);
 }
 
@@ -150,7 +150,7 @@ static void the_child_may_close_what_it_inherited(void **state)
 {
 	struct scene sc = scene_of(*state);
 
-	in_child(only_close, &sc);
+	in_child("close the poller", only_close, &sc);
 	assert_int_equal(view(sc.b, sc.fd, 7, IN), IN);
 }
 
@@ -166,7 +166,7 @@ static void a_child_that_just_leaves_changes_nothing(void **state)
 
 	/* With a change noted, but not yet told. */
 	change(sc.b, sc.fd, 7, IN, BOTH);
-	in_child(nothing, NULL);
+	in_child("leave", nothing, NULL);
 	assert_int_equal(view(sc.b, sc.fd, 7, BOTH), BOTH);
 }
 
@@ -175,7 +175,7 @@ static void changes_noted_before_the_fork_stay_the_parents(void **state)
 	struct scene sc = scene_of(*state);
 
 	change(sc.b, sc.fd, 7, IN, BOTH);
-	in_child(start_over_and_look, &sc);
+	in_child("start over; wait: nothing", start_over_and_look, &sc);
 	assert_int_equal(view(sc.b, sc.fd, 7, BOTH), BOTH);
 }
 
@@ -198,7 +198,7 @@ static int child_with_grandchild(void *arg)
 		return 1;
 	if (weir__poller_wait(sc->b->p, &ev, 1, 1000) != 1 || ev.tag != 2)
 		return 2;
-	in_child(grandchild, arg);
+	in_child("the same", grandchild, arg);
 	return weir__poller_wait(sc->b->p, &ev, 1, 1000) == 1 && ev.tag == 2 ? 0 : 3;
 }
 
@@ -206,7 +206,8 @@ static void each_generation_has_its_own_set(void **state)
 {
 	struct scene sc = scene_of(*state);
 
-	in_child(child_with_grandchild, &sc);
+	in_child("start over; add #1; in a child of it the same; wait: its own",
+	         child_with_grandchild, &sc);
 	assert_int_equal(view(sc.b, sc.fd, 7, IN), IN);
 }
 
@@ -214,7 +215,7 @@ static void starting_over_empties_the_set(void **state)
 {
 	struct scene sc = scene_of(*state);
 
-	assert_int_equal(weir__poller_fork(sc.b->p), 0);
+	assert_int_equal(start_over(sc.b), 0);
 	silence(sc.b);
 }
 
@@ -223,7 +224,7 @@ static void after_starting_over_everything_can_be_added(void **state)
 	struct scene sc = scene_of(*state);
 
 	for (uint32_t i = 0; i < 5; i++) {
-		assert_int_equal(weir__poller_fork(sc.b->p), 0);
+		assert_int_equal(start_over(sc.b), 0);
 		add(sc.b, sc.fd, 100 + i, IN);
 		add(sc.b, sc.peer, 200 + i, IN);
 		assert_int_equal(view(sc.b, sc.fd, 100 + i, IN), IN);
@@ -241,7 +242,7 @@ static void starting_over_forgets_what_was_noted(void **state)
 
 	change(sc.b, sc.fd, 7, IN, BOTH);
 	add(sc.b, sc.peer, 8, OUT);
-	assert_int_equal(weir__poller_fork(sc.b->p), 0);
+	assert_int_equal(start_over(sc.b), 0);
 	silence(sc.b);
 }
 
@@ -251,7 +252,7 @@ static void starting_over_leaks_no_descriptors(void **state)
 	int before = open_descriptors();
 
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(weir__poller_fork(b->p), 0);
+		assert_int_equal(start_over(b), 0);
 	assert_int_equal(open_descriptors(), before);
 }
 
@@ -261,7 +262,7 @@ static void starting_over_leaks_no_memory(void **state)
 	size_t before = sc.b->mem.used;
 
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(weir__poller_fork(sc.b->p), 0);
+		assert_int_equal(start_over(sc.b), 0);
 		add(sc.b, sc.fd, 8, IN);
 	}
 	assert_int_equal(sc.b->mem.used, before);

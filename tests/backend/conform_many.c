@@ -19,18 +19,17 @@ static void live_at(struct bed *b, int number)
 	int s[2];
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &lim), 0);
-	if (lim.rlim_cur <= (rlim_t)number + 2) {
-		print_message("skipped: the limit of descriptors is below %d\n", number);
-		skip();
-	}
+	if (lim.rlim_cur <= (rlim_t)number + 2)
+		skip_because("the limit of descriptors is below that number");
 	unix_pair(b, s);
 	int fd = renumber(b, s[0], number);
 	assert_int_equal(fd, number);
 	if (fd >= weir__poller_limit(b->p)) {
-		assert_int_equal(weir__poller_set(b->p, fd, 7, 0, IN), -EMFILE);
+		assert_int_equal(try_add(b, fd, 7, IN), -EMFILE);
 		silence(b);
-		return;
+		skip_because("refused with EMFILE: this poller ends below that number");
 	}
+	trace("%s has the number %d", trace_name(fd), number);
 	add(b, fd, 7, IN);
 	silence(b);
 	say(s[1], "x");
@@ -80,10 +79,8 @@ static void descriptors_on_both_sides_of_1024_are_told_apart(void **state)
 	int s[4][2];
 	int fd[4];
 
-	if (weir__poller_limit(b->p) <= 3000) {
-		print_message("skipped: this poller ends at %d\n", weir__poller_limit(b->p));
-		skip();
-	}
+	if (weir__poller_limit(b->p) <= 3000)
+		skip_because("this poller ends below 3000");
 	const int number[4] = {600, 600 + 1024, 601, 601 + 1024};
 	for (int i = 0; i < 4; i++) {
 		unix_pair(b, s[i]);
@@ -107,9 +104,10 @@ static int *writable(struct bed *b, int n)
 	assert_non_null(fd);
 	if (n + 64 > weir__poller_limit(b->p)) {
 		free(fd);
-		print_message("skipped: this poller ends at %d\n", weir__poller_limit(b->p));
-		skip();
+		skip_because("this poller ends below 3000");
 	}
+	trace("add %d sockets with room: out", n);
+	trace_pause();
 	for (int i = 0; i < n; i += 2) {
 		unix_pair(b, s);
 		fd[i] = s[0];
@@ -119,6 +117,9 @@ static int *writable(struct bed *b, int n)
 			add(b, fd[i + 1], (uint32_t)i + 1, OUT);
 		}
 	}
+	trace_resume();
+	for (int i = 0; i < n; i++)
+		(void)trace_place(fd[i]);
 	return fd;
 }
 
@@ -137,8 +138,11 @@ static void one_of_3000_is_found(void **state)
 	struct bed *b = *state;
 	int *fd = writable(b, MANY);
 
+	trace("change all to in");
+	trace_pause();
 	for (int i = 0; i < MANY; i++)
 		change(b, fd[i], (uint32_t)i, OUT, IN);
+	trace_resume();
 	silence(b);
 	for (int i = 0; i < MANY; i += 499) {
 		say(fd[i ^ 1], "x");
@@ -154,8 +158,11 @@ static void three_thousand_are_dropped(void **state)
 	int *fd = writable(b, MANY);
 
 	all_come(b, fd, MANY, OUT, 512);
+	trace("drop and close all");
+	trace_pause();
 	for (int i = 0; i < MANY; i++)
 		drop_and_close(b, fd[i], OUT);
+	trace_resume();
 	silence(b);
 	free(fd);
 }
@@ -167,9 +174,12 @@ static void three_thousand_changes_in_a_turn(void **state)
 	int *fd = writable(b, MANY);
 
 	all_come(b, fd, MANY, OUT, 512);
+	trace("change every thousandth to in+out, the others to nothing");
+	trace_pause();
 	for (int i = 0; i < MANY; i++)
 		change(b, fd[i], (uint32_t)i, OUT, i % 1000 == 0 ? BOTH : 0);
-	assert_int_equal(weir__poller_wait(b->p, ev, 16, 1000), 3);
+	trace_resume();
+	assert_int_equal(look(b, ev, 16, 1000), 3);
 	for (int i = 0; i < MANY; i += 1000)
 		assert_int_equal(canonical(event_of(ev, 3, fd[i]), BOTH), OUT);
 	free(fd);
@@ -181,9 +191,13 @@ static void three_thousand_changes_and_room_for_one(void **state)
 	struct weir__event ev;
 	int *fd = writable(b, MANY);
 
+	trace("change all but one to in");
+	trace_pause();
 	for (int i = 0; i < MANY; i++)
-		change(b, fd[i], (uint32_t)i, OUT, i == 1234 ? OUT : IN);
-	assert_int_equal(weir__poller_wait(b->p, &ev, 1, 1000), 1);
+		if (i != 1234)
+			change(b, fd[i], (uint32_t)i, OUT, IN);
+	trace_resume();
+	assert_int_equal(look(b, &ev, 1, 1000), 1);
 	assert_int_equal(ev.fd, fd[1234]);
 	change(b, fd[1234], 1234, OUT, 0);
 	silence(b);
@@ -210,15 +224,23 @@ static void room_for_one_is_given_in_turn(void **state)
 	free(fd);
 }
 
+static void widen_with_data(struct bed *b, const int *fd, int n)
+{
+	trace("write to all, and change all to in+out");
+	trace_pause();
+	for (int i = 0; i < n; i++) {
+		say(fd[i ^ 1], "x");
+		change(b, fd[i], (uint32_t)i, OUT, BOTH);
+	}
+	trace_resume();
+}
+
 static void both_directions_of_many_come_together(void **state)
 {
 	struct bed *b = *state;
 	int *fd = writable(b, 40);
 
-	for (int i = 0; i < 40; i++) {
-		say(fd[i ^ 1], "x");
-		change(b, fd[i], (uint32_t)i, OUT, BOTH);
-	}
+	widen_with_data(b, fd, 40);
 	all_come(b, fd, 40, BOTH, 7);
 	all_come(b, fd, 40, BOTH, 40);
 	free(fd);
@@ -230,11 +252,8 @@ static void none_comes_twice_in_one_wait(void **state)
 	struct weir__event ev[64];
 	int *fd = writable(b, 40);
 
-	for (int i = 0; i < 40; i++) {
-		say(fd[i ^ 1], "x");
-		change(b, fd[i], (uint32_t)i, OUT, BOTH);
-	}
-	assert_int_equal(weir__poller_wait(b->p, ev, 64, 1000), 40);
+	widen_with_data(b, fd, 40);
+	assert_int_equal(look(b, ev, 64, 1000), 40);
 	for (int i = 0; i < 40; i++) {
 		const struct weir__event *e = event_of(ev, 40, fd[i]);
 		assert_non_null(e);
@@ -259,6 +278,7 @@ static void a_newcomer_is_not_starved_by_the_busy(void **state)
 		int n = weir__poller_wait(b->p, ev, 4, 1000);
 		came = event_of(ev, n, s[0]) != NULL;
 	}
+	trace("wait, 4 at a time: %s %s", trace_name(s[0]), came ? "came" : "did not come");
 	assert_true(came);
 	free(fd);
 }
@@ -272,6 +292,8 @@ static void the_busy_are_not_starved_by_changes(void **state)
 	bool came[64] = {false};
 	int missing = 64;
 
+	trace("wait, 16 at a time, with 40 changes each: all come");
+	trace_pause();
 	for (int i = 0; i < 40; i++)
 		unix_pair(b, s[i]);
 	/* More changes than results with every wait. */
@@ -281,7 +303,7 @@ static void the_busy_are_not_starved_by_changes(void **state)
 				add(b, s[i][0], 100 + i, IN);
 			else
 				change(b, s[i][0], 100 + i, IN, 0);
-		int n = weir__poller_wait(b->p, ev, 16, 1000);
+		int n = look(b, ev, 16, 1000);
 		assert_in_range(n, 1, 16);
 		for (int i = 0; i < n; i++) {
 			missing -= !came[ev[i].tag];

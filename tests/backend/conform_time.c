@@ -25,7 +25,8 @@ static int64_t wait_in_vain(struct bed *b, int timeout_ms)
 	struct weir__event ev;
 	int64_t before = now_us();
 
-	assert_int_equal(weir__poller_wait(b->p, &ev, 1, timeout_ms), 0);
+	trace("for %d ms:", timeout_ms);
+	assert_int_equal(look(b, &ev, 1, timeout_ms), 0);
 	return now_us() - before;
 }
 
@@ -37,9 +38,12 @@ static void no_time_is_no_time(void **state)
 	unix_pair(b, s);
 	add(b, s[0], 7, IN);
 	int64_t before = now_us();
+	trace_pause();
 	for (int i = 0; i < 100; i++)
 		(void)wait_in_vain(b, 0);
+	trace_resume();
 	assert_true(now_us() - before < SOON_US);
+	trace("for no time, 100 times: nothing");
 }
 
 static void a_wait_is_never_too_short(void **state)
@@ -82,6 +86,7 @@ static void a_needless_removal_does_not_shorten_the_wait(void **state)
 	add(b, s[0], 7, IN);
 	silence(b);
 	shut(b, s[0]);
+	trace("change the closed one from in to nothing");
 	(void)weir__poller_set(b->p, s[0], 7, IN, 0);
 	assert_true(wait_in_vain(b, 15) >= 15000);
 }
@@ -95,9 +100,9 @@ static void what_is_ready_does_not_wait(void **state)
 	unix_pair(b, s);
 	add(b, s[0], 7, OUT);
 	int64_t before = now_us();
-	assert_int_equal(weir__poller_wait(b->p, &ev, 1, LONG_MS), 1);
-	assert_int_equal(weir__poller_wait(b->p, &ev, 1, -1), 1);
-	assert_int_equal(weir__poller_wait(b->p, &ev, 1, 0), 1);
+	assert_int_equal(look(b, &ev, 1, LONG_MS), 1);
+	assert_int_equal(look(b, &ev, 1, -1), 1);
+	assert_int_equal(look(b, &ev, 1, 0), 1);
 	assert_true(now_us() - before < SOON_US);
 }
 
@@ -117,6 +122,7 @@ static void *write_later(void *arg)
 
 static void start(struct writer *w)
 {
+	trace("a thread writes to %s after %ld ms", trace_name(w->fd), w->after_ms);
 	assert_int_equal(pthread_create(&w->thread, NULL, write_later, w), 0);
 }
 
@@ -139,7 +145,7 @@ static void a_wait_for_ever_ends_with_an_event(void **state)
 	struct writer w = {.fd = p[1], .after_ms = 30};
 	int64_t before = now_us();
 	start(&w);
-	assert_int_equal(weir__poller_wait(b->p, &ev, 1, -1), 1);
+	assert_int_equal(look(b, &ev, 1, -1), 1);
 	assert_true(now_us() - before >= 30000);
 	join(&w);
 	assert_int_equal(ev.fd, p[0]);
@@ -157,7 +163,7 @@ static void a_long_wait_ends_with_an_event(void **state)
 	struct writer w = {.fd = p[1], .after_ms = 5};
 	int64_t before = now_us();
 	start(&w);
-	assert_int_equal(weir__poller_wait(b->p, &ev, 1, LONG_MS), 1);
+	assert_int_equal(look(b, &ev, 1, LONG_MS), 1);
 	assert_true(now_us() - before < SOON_US);
 	join(&w);
 }
@@ -173,7 +179,7 @@ static void a_pipe_wakes_the_poller_again_and_again(void **state)
 	for (int i = 0; i < 10; i++) {
 		struct writer w = {.fd = p[1], .after_ms = 1};
 		start(&w);
-		assert_int_equal(weir__poller_wait(b->p, &ev, 1, LONG_MS), 1);
+		assert_int_equal(look(b, &ev, 1, LONG_MS), 1);
 		join(&w);
 		assert_int_equal(drain(p[0]), 1);
 		silence(b);
@@ -240,7 +246,8 @@ static void a_signal_ends_the_wait_without_events(void **state)
 	add(b, s[0], 7, IN);
 	int64_t before = now_us();
 	start_signals(&sender, -1);
-	int n = weir__poller_wait(b->p, &ev, 1, LONG_MS);
+	trace("a signal comes");
+	int n = look(b, &ev, 1, LONG_MS);
 	stop_signals(&sender);
 	assert_int_equal(n, 0);
 	assert_true(now_us() - before < SOON_US);
@@ -263,7 +270,8 @@ static void changes_survive_a_signal(void **state)
 	change(b, s[0], 7, BOTH, IN);
 	add(b, s[1], 8, IN);
 	start_signals(&sender, -1);
-	int n = weir__poller_wait(b->p, &ev, 1, LONG_MS);
+	trace("a signal comes");
+	int n = look(b, &ev, 1, LONG_MS);
 	stop_signals(&sender);
 	assert_int_equal(n, 0);
 	silence(b);
@@ -289,6 +297,8 @@ static void a_signal_handler_wakes_by_a_pipe(void **state)
 	if (n == 0) /* the signal itself; what it wrote is there now */
 		n = weir__poller_wait(b->p, &ev, 1, LONG_MS);
 	stop_signals(&sender);
+	trace("a signal's handler writes to its peer; wait: %s %s", trace_name(p[0]),
+	      n == 1 ? trace_mask(ev.ready) : "nothing");
 	assert_int_equal(n, 1);
 	assert_int_equal(ev.fd, p[0]);
 	assert_true(now_us() - before < SOON_US);

@@ -23,5 +23,6 @@ int main(void)
 	print_message("poller: %s\n", weir__poller_name());
 	int failed = conform_sockets() + conform_kinds() + conform_interest() + conform_drop() +
 	             conform_many() + conform_time() + conform_fork() + conform_fault();
+	failed += conform_recorded();
 	return failed != 0;
 }
