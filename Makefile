@@ -197,6 +197,8 @@ CONFORMANCE_SRCS = \
 	tests/backend/conform_kinds.c \
 	tests/backend/conform_trace.c \
 	tests/backend/conform_recorded.c \
+	tests/backend/conform_ends.c \
+	tests/backend/conform_batch.c \
 
 LOOPBACK_TESTS = \
 	tests/loopback/loop_test.c \

@@ -141,9 +141,11 @@ int open_descriptors(void);
 /* ---- the parts of the suite: each returns how many tests failed ---- */
 
 int conform_sockets(void);
+int conform_ends(void);
 int conform_kinds(void);
 int conform_interest(void);
 int conform_drop(void);
+int conform_batch(void);
 int conform_many(void);
 int conform_time(void);
 int conform_fork(void);

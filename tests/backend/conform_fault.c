@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -307,6 +309,77 @@ static void a_cap_on_memory_is_kept(void **state)
 	assert_int_equal(view(b, high, 8, OUT), OUT);
 }
 
+static void where_the_device_is_missing_it_does_not_open(void **state)
+{
+	struct bed b;
+	const char *mode = getenv("WEIR_STANDIN_DEVPOLL");
+	char was[32] = "";
+
+	/* Only a stand-in can be told to be absent. */
+	(void)state;
+	if (mode != NULL)
+		(void)snprintf(was, sizeof(was), "%s", mode);
+	bed_init(&b, "");
+	trace("open where the kernel has no such interface: ENOENT, where that can be shown");
+	assert_int_equal(setenv("WEIR_STANDIN_DEVPOLL", "absent", 1), 0);
+	const int r = weir__poller_open(&b.p, &b.mem);
+	if (mode != NULL)
+		assert_int_equal(setenv("WEIR_STANDIN_DEVPOLL", was, 1), 0);
+	else
+		assert_int_equal(unsetenv("WEIR_STANDIN_DEVPOLL"), 0);
+	if (mode != NULL && strcmp(weir__poller_name(), "devpoll") == 0)
+		assert_int_equal(r, -ENOENT);
+	if (r != 0) {
+		assert_null(b.p);
+		assert_int_equal(b.mem.used, 0);
+		assert_int_equal(bed_open(&b), 0);
+	} else {
+		trace("open");
+	}
+	bed_end(&b);
+}
+
+static void a_poller_opens_again_when_descriptors_are_back(void **state)
+{
+	struct bed *b = *state;
+	weir__poller *other = NULL;
+	int s[2];
+
+	unix_pair(b, s);
+	add(b, s[0], 7, OUT);
+	trace("open another without descriptors: EMFILE, or none is needed; then again");
+	struct rlimit was = exhaust();
+	const int refused = weir__poller_open(&other, &b->mem);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_true(refused == 0 || (refused == -EMFILE && other == NULL));
+	if (refused != 0)
+		assert_int_equal(weir__poller_open(&other, &b->mem), 0);
+	weir__poller_close(other);
+	/* The first has not noticed. */
+	assert_int_equal(view(b, s[0], 7, OUT), OUT);
+}
+
+static void without_descriptors_changes_are_taken(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	trace("from now on there are no descriptors to be had");
+	struct rlimit was = exhaust();
+	const int first = weir__poller_set(b->p, s[0], 7, 0, IN);
+	const int second = weir__poller_set(b->p, s[0], 7, IN, BOTH);
+	struct weir__event ev;
+	const int n = weir__poller_wait(b->p, &ev, 1, 1000);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	trace("add %s in, change it to in+out, wait: %s", trace_name(s[0]),
+	      n == 1 ? trace_mask(ev.ready) : "nothing");
+	assert_int_equal(first, 0);
+	assert_int_equal(second, 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(ev.ready, OUT);
+}
+
 int conform_fault(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +397,9 @@ int conform_fault(void)
 		BED_TEST(without_memory_what_is_there_goes_on),
 		PLAIN_TEST(every_allocation_may_fail),
 		BED_TEST(a_cap_on_memory_is_kept),
+		PLAIN_TEST(where_the_device_is_missing_it_does_not_open),
+		BED_TEST(a_poller_opens_again_when_descriptors_are_back),
+		BED_TEST(without_descriptors_changes_are_taken),
 	};
 
 	return cmocka_run_group_tests_name("faults", tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static void a_pipe_with_data_is_readable(void **state)
@@ -396,6 +397,198 @@ static void after_a_refusal_the_number_can_be_added(void **state)
 	assert_int_equal(view(b, s[0], 8, IN), IN);
 }
 
+/* ---- named pipes ---- */
+
+/* The path of a new named pipe, in a folder of its own; both go with unlink_fifo. */
+struct fifo {
+	char dir[32];
+	char path[64];
+};
+
+static void make_fifo(struct fifo *f)
+{
+	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/weir-conform-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	(void)snprintf(f->path, sizeof(f->path), "%s/fifo", f->dir);
+	assert_int_equal(mkfifo(f->path, 0600), 0);
+}
+
+static void unlink_fifo(const struct fifo *f)
+{
+	(void)unlink(f->path);
+	(void)rmdir(f->dir);
+}
+
+static int open_fifo(struct bed *b, const struct fifo *f, int how)
+{
+	int fd = own(b, open(f->path, how | O_NONBLOCK));
+
+	trace("open a named pipe to %s: %s", how == O_RDONLY ? "read" : "write", trace_name(fd));
+	return fd;
+}
+
+static void a_named_pipe_without_writer_is_readable_when_one_has_written(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	struct fifo f;
+
+	make_fifo(&f);
+	int r = open_fifo(b, &f, O_RDONLY);
+	add(b, r, 1, IN);
+	/* Some kernels say that it has ended, some that it has not begun. */
+	trace("wait: %s in, or nothing", trace_name(r));
+	trace_pause();
+	if (look(b, &ev, 1, 10) == 1)
+		assert_int_equal(drain(r), 0);
+	trace_resume();
+	int w = open_fifo(b, &f, O_WRONLY);
+	unlink_fifo(&f);
+	say(w, "x");
+	assert_int_equal(view(b, r, 1, IN), IN);
+	assert_int_equal(get(r, 8), 1);
+	silence(b);
+}
+
+static void a_named_pipe_that_lost_its_writer_can_have_another(void **state)
+{
+	struct bed *b = *state;
+	struct fifo f;
+
+	make_fifo(&f);
+	int r = open_fifo(b, &f, O_RDONLY);
+	int w = open_fifo(b, &f, O_WRONLY);
+	add(b, r, 1, IN);
+	silence(b);
+	say(w, "x");
+	shut(b, w);
+	assert_int_equal(view(b, r, 1, IN), IN);
+	assert_int_equal(get(r, 8), 1);
+	assert_int_equal(view(b, r, 1, IN), IN);
+	assert_int_equal(get(r, 8), 0);
+	w = open_fifo(b, &f, O_WRONLY);
+	unlink_fifo(&f);
+	silence(b);
+	say(w, "yz");
+	assert_int_equal(view(b, r, 1, IN), IN);
+	assert_int_equal(get(r, 8), 2);
+}
+
+static void a_named_pipe_that_lost_its_reader_is_writable(void **state)
+{
+	struct bed *b = *state;
+	struct fifo f;
+
+	make_fifo(&f);
+	int r = open_fifo(b, &f, O_RDONLY);
+	int w = open_fifo(b, &f, O_WRONLY);
+	unlink_fifo(&f);
+	fill(w);
+	add(b, w, 1, OUT);
+	silence(b);
+	shut(b, r);
+	assert_int_equal(view(b, w, 1, OUT), OUT);
+	assert_int_equal(view(b, w, 1, OUT), OUT);
+}
+
+/* ---- more of terminals, datagrams, and others ---- */
+
+static void a_terminal_whose_programs_have_gone_is_readable_at_its_other_side(void **state)
+{
+	struct bed *b = *state;
+	int t[2];
+
+	terminal(b, t);
+	add(b, t[0], 7, IN);
+	silence(b);
+	shut(b, t[1]);
+	assert_int_equal(view(b, t[0], 7, IN), IN);
+}
+
+static void a_refused_datagram_is_readable(void **state)
+{
+	struct bed *b = *state;
+	struct sockaddr_in sin = {.sin_family = AF_INET};
+	socklen_t len = sizeof(sin);
+	int gone = udp_to_itself(b);
+	int fd = own(b, socket(AF_INET, SOCK_DGRAM, 0));
+
+	assert_int_equal(getsockname(gone, (struct sockaddr *)&sin, &len), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sin, len), 0);
+	shut(b, gone);
+	add(b, fd, 7, IN);
+	silence(b);
+	say(fd, "to nobody");
+	assert_int_equal(view(b, fd, 7, IN), IN);
+	assert_int_equal(get(fd, 8), -ECONNREFUSED);
+	silence(b);
+}
+
+static void a_unix_listener_is_reported_until_all_are_accepted(void **state)
+{
+	struct bed *b = *state;
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	char dir[] = "/tmp/weir-conform-XXXXXX";
+	int listener = own(b, socket(AF_UNIX, SOCK_STREAM, 0));
+	int client = own(b, socket(AF_UNIX, SOCK_STREAM, 0));
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/s", dir);
+	assert_int_equal(bind(listener, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(listener, 5), 0);
+	add(b, listener, 7, IN);
+	silence(b);
+	const int r = connect(client, (struct sockaddr *)&sun, sizeof(sun));
+	(void)unlink(sun.sun_path);
+	(void)rmdir(dir);
+	assert_int_equal(r, 0);
+	trace("connect to it");
+	assert_int_equal(view(b, listener, 7, IN), IN);
+	int accepted = tcp_accept(b, listener);
+	silence(b);
+	add(b, accepted, 8, IN);
+	shut(b, client);
+	assert_int_equal(view(b, accepted, 8, IN), IN);
+}
+
+static void a_number_far_beyond_all_is_refused(void **state)
+{
+	struct bed *b = *state;
+	const int r = weir__poller_set(b->p, 1 << 30, 7, 0, IN);
+
+	trace("add a number far beyond all: refused");
+	assert_true(r == -EBADF || r == -EMFILE);
+	weir__poller_drop(b->p, 1 << 30, 0, false);
+	silence(b);
+}
+
+static void all_kinds_come_in_one_wait(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev[16];
+	int tcp[2];
+	int local[2];
+	int p[2];
+	int t[2];
+
+	terminal(b, t);
+	tcp_pair(b, tcp);
+	unix_pair(b, local);
+	pipe_pair(b, p);
+	int udp = udp_to_itself(b);
+	say(tcp[1], "x");
+	say(local[1], "x");
+	say(p[1], "x");
+	say(t[0], "line\n");
+	say(udp, "x");
+	const int all[] = {tcp[0], local[0], p[0], t[1], udp, p[1]};
+	for (uint32_t i = 0; i < 5; i++)
+		add(b, all[i], i, IN);
+	add(b, all[5], 5, OUT);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(look(b, ev, 16, 1000), 6);
+}
+
 int conform_kinds(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +615,14 @@ int conform_kinds(void)
 		BED_TEST(a_closed_number_is_refused_or_reported),
 		BED_TEST(a_negative_number_is_refused),
 		BED_TEST(after_a_refusal_the_number_can_be_added),
+		BED_TEST(a_named_pipe_without_writer_is_readable_when_one_has_written),
+		BED_TEST(a_named_pipe_that_lost_its_writer_can_have_another),
+		BED_TEST(a_named_pipe_that_lost_its_reader_is_writable),
+		BED_TEST(a_terminal_whose_programs_have_gone_is_readable_at_its_other_side),
+		BED_TEST(a_refused_datagram_is_readable),
+		BED_TEST(a_unix_listener_is_reported_until_all_are_accepted),
+		BED_TEST(a_number_far_beyond_all_is_refused),
+		BED_TEST(all_kinds_come_in_one_wait),
 	};
 
 	return cmocka_run_group_tests_name("kinds of descriptors", tests, NULL, NULL);

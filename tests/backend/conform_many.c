@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -104,7 +105,7 @@ static int *writable(struct bed *b, int n)
 	assert_non_null(fd);
 	if (n + 64 > weir__poller_limit(b->p)) {
 		free(fd);
-		skip_because("this poller ends below 3000");
+		skip_because("this poller ends below so many");
 	}
 	trace("add %d sockets with room: out", n);
 	trace_pause();
@@ -314,6 +315,149 @@ static void the_busy_are_not_starved_by_changes(void **state)
 	free(fd);
 }
 
+static void at_its_limit_a_poller_refuses(void **state)
+{
+	struct bed *b = *state;
+	const int limit = weir__poller_limit(b->p);
+	int s[2];
+
+	trace("at the limit, where there is one: EMFILE, and nothing is lost");
+	trace_pause();
+	unix_pair(b, s);
+	add(b, s[0], 1, OUT);
+	if (limit < INT_MAX) {
+		int high = own(b, fcntl(s[1], F_DUPFD, limit));
+		assert_int_equal(try_add(b, high, 2, OUT), -EMFILE);
+		drop(b, high, 0, true);
+		int last = own(b, fcntl(s[1], F_DUPFD, limit - 1));
+		assert_int_equal(last, limit - 1);
+		add(b, last, 3, OUT);
+		assert_int_equal(weir__poller_set(b->p, high, 2, 0, IN), -EMFILE);
+		drop_and_close(b, last, OUT);
+	}
+	trace_resume();
+	assert_int_equal(view(b, s[0], 1, OUT), OUT);
+}
+
+enum { MOST = 15000 };
+
+static void fifteen_thousand_at_once_are_served(void **state)
+{
+	struct bed *b = *state;
+	struct rlimit lim;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &lim), 0);
+	if (lim.rlim_cur < MOST + 64)
+		skip_because("the limit of descriptors is below 15064");
+	int *fd = writable(b, MOST);
+	all_come(b, fd, MOST, OUT, 1024);
+	trace("change all to in");
+	trace_pause();
+	for (int i = 0; i < MOST; i++)
+		change(b, fd[i], (uint32_t)i, OUT, IN);
+	trace_resume();
+	silence(b);
+	say(fd[MOST - 2], "x");
+	assert_int_equal(view(b, fd[MOST - 1], MOST - 1, IN), IN);
+	trace("drop and close all");
+	trace_pause();
+	for (int i = 0; i < MOST; i++)
+		drop_and_close(b, fd[i], IN);
+	trace_resume();
+	silence(b);
+	free(fd);
+}
+
+static void the_highest_number_of_all(void **state)
+{
+	struct bed *b = *state;
+	struct rlimit lim;
+	int s[2];
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &lim), 0);
+	trace("the highest number that there can be");
+	if (lim.rlim_cur > NUMBERS_END)
+		lim.rlim_cur = NUMBERS_END;
+	const int last = (int)lim.rlim_cur - 1;
+	unix_pair(b, s);
+	if (last >= weir__poller_limit(b->p))
+		skip_because("this poller ends below that number");
+	int fd = renumber(b, s[0], last);
+	assert_int_equal(fd, last);
+	add(b, fd, 7, BOTH);
+	say(s[1], "x");
+	assert_int_equal(view(b, fd, 7, BOTH), BOTH);
+	drop_and_close(b, fd, BOTH);
+	silence(b);
+}
+
+static void over_many_waits_each_is_served_alike(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev[7];
+	int count[30] = {0};
+	int *fd = writable(b, 30);
+
+	for (int i = 0; i < 150; i++) {
+		const int n = weir__poller_wait(b->p, ev, 7, 1000);
+		assert_int_equal(n, 7);
+		for (int j = 0; j < n; j++)
+			count[ev[j].tag]++;
+	}
+	/* 35 each, if it were exact. */
+	int least = count[0];
+	int most = count[0];
+	for (int i = 1; i < 30; i++) {
+		least = count[i] < least ? count[i] : least;
+		most = count[i] > most ? count[i] : most;
+	}
+	free(fd);
+	trace("wait 150 times, 7 at a time: each comes %s",
+	      least >= 25 && most <= 45 ? "25 to 45 times" : "more or less often than others");
+	assert_in_range(least, 25, 35);
+	assert_in_range(most, 35, 45);
+}
+
+static void the_last_is_not_starved_by_the_first(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev[2];
+	int *fd = writable(b, 40);
+	bool came = false;
+
+	/* The lower numbers are always ready; only the highest is looked for. */
+	for (int i = 0; i < 40 && !came; i++) {
+		const int n = weir__poller_wait(b->p, ev, 2, 1000);
+		came = event_of(ev, n, fd[39]) != NULL;
+	}
+	trace("wait, 2 at a time: the last %s", came ? "comes" : "never comes");
+	assert_true(came);
+	free(fd);
+}
+
+static void thirty_drops_and_additions_a_turn_for_many_turns(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev[64];
+	int s[30][2];
+
+	trace("100 times: add 30, wait: all come; drop and close them");
+	trace_pause();
+	for (int turn = 0; turn < 100; turn++) {
+		for (uint32_t i = 0; i < 30; i++) {
+			unix_pair(b, s[i]);
+			add(b, s[i][0], 100 * (uint32_t)turn + i, OUT);
+		}
+		assert_int_equal(look(b, ev, 64, 1000), 30);
+		for (int i = 0; i < 30; i++) {
+			drop_and_close(b, s[i][0], OUT);
+			shut(b, s[i][1]);
+		}
+	}
+	trace_resume();
+	silence(b);
+}
+
 int conform_many(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +478,12 @@ int conform_many(void)
 		BED_TEST(none_comes_twice_in_one_wait),
 		BED_TEST(a_newcomer_is_not_starved_by_the_busy),
 		BED_TEST(the_busy_are_not_starved_by_changes),
+		BED_TEST(at_its_limit_a_poller_refuses),
+		BED_TEST(fifteen_thousand_at_once_are_served),
+		BED_TEST(the_highest_number_of_all),
+		BED_TEST(over_many_waits_each_is_served_alike),
+		BED_TEST(the_last_is_not_starved_by_the_first),
+		BED_TEST(thirty_drops_and_additions_a_turn_for_many_turns),
 	};
 
 	return cmocka_run_group_tests_name("many", tests, NULL, NULL);

@@ -454,6 +454,103 @@ static void an_accepted_connection_is_watched_beside_its_listener(void **state)
 	assert_int_equal(view(b, accepted, 2, IN), IN);
 }
 
+static void over_tcp_room_made_by_the_peer_is_reported(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	tcp_pair(b, s);
+	fill(s[0]);
+	add(b, s[0], 7, OUT);
+	silence(b);
+	assert_true(drain(s[1]) > 0);
+	assert_int_equal(view(b, s[0], 7, OUT), OUT);
+}
+
+static void more_connections_than_are_accepted_in_a_turn_are_reported_again(void **state)
+{
+	struct bed *b = *state;
+	uint16_t port;
+	int listener = tcp_listener(b, 16, &port);
+
+	add(b, listener, 7, IN);
+	trace("connect ten to it");
+	trace_pause();
+	for (int i = 0; i < 10; i++)
+		(void)tcp_connect(tcp_socket(b), port);
+	trace_resume();
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(view(b, listener, 7, IN), IN);
+		(void)tcp_accept(b, listener);
+		(void)tcp_accept(b, listener);
+	}
+	silence(b);
+}
+
+static void a_full_queue_of_a_listener_is_reported(void **state)
+{
+	struct bed *b = *state;
+	struct pollfd ask = {.events = POLLIN};
+	uint16_t port;
+	int listener = tcp_listener(b, 1, &port);
+
+	add(b, listener, 7, IN);
+	silence(b);
+	trace("connect as many as fit, and one more");
+	trace_pause();
+	for (int i = 0; i < 4; i++)
+		(void)tcp_connect(tcp_socket(b), port);
+	trace_resume();
+	assert_int_equal(view(b, listener, 7, IN), IN);
+	/* It stays open, and full. */
+	drop(b, listener, IN, true);
+	ask.fd = listener;
+	assert_int_equal(poll(&ask, 1, 0), 1);
+	silence(b);
+}
+
+static void a_listener_is_closed_while_connections_wait(void **state)
+{
+	struct bed *b = *state;
+	uint16_t port;
+	int listener = tcp_listener(b, 5, &port);
+	int client = tcp_socket(b);
+
+	add(b, listener, 7, IN);
+	(void)tcp_connect(client, port);
+	assert_int_equal(view(b, listener, 7, IN), IN);
+	add(b, client, 8, IN);
+	assert_int_equal(view(b, listener, 7, IN), IN);
+	drop_and_close(b, listener, IN);
+	assert_int_equal(view(b, client, 8, IN), IN);
+}
+
+static void a_client_that_left_the_queue_does_no_harm(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	uint16_t port;
+	int listener = tcp_listener(b, 5, &port);
+	int client = tcp_socket(b);
+
+	add(b, listener, 7, IN);
+	(void)tcp_connect(client, port);
+	assert_int_equal(view(b, listener, 7, IN), IN);
+	reset(b, client);
+	/* Some kernels take it out of the queue, some hand it over, dead. */
+	trace("accept it, if it is still there");
+	trace_pause();
+	int dead = accept(listener, NULL, NULL);
+	if (dead >= 0) {
+		own(b, dead);
+		add(b, dead, 8, IN);
+		assert_int_equal(look(b, &ev, 1, 1000), 1);
+		drop_and_close(b, dead, IN);
+	}
+	trace_resume();
+	silence(b);
+}
+
 int conform_sockets(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -488,6 +585,11 @@ int conform_sockets(void)
 		BED_TEST(a_listener_without_connections_is_silent),
 		BED_TEST(a_listener_is_reported_until_all_are_accepted),
 		BED_TEST(an_accepted_connection_is_watched_beside_its_listener),
+		BED_TEST(over_tcp_room_made_by_the_peer_is_reported),
+		BED_TEST(more_connections_than_are_accepted_in_a_turn_are_reported_again),
+		BED_TEST(a_full_queue_of_a_listener_is_reported),
+		BED_TEST(a_listener_is_closed_while_connections_wait),
+		BED_TEST(a_client_that_left_the_queue_does_no_harm),
 	};
 
 	return cmocka_run_group_tests_name("sockets", tests, NULL, NULL);

@@ -4,11 +4,14 @@
  */
 #include "tests/backend/conform.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "backend/sys.h"
 
 enum { LONG_MS = 20000, SOON_US = 10000000 };
 
@@ -304,6 +307,160 @@ static void a_signal_handler_wakes_by_a_pipe(void **state)
 	assert_true(now_us() - before < SOON_US);
 }
 
+static void the_longest_of_times_is_taken(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	int p[2];
+
+	pipe_pair(b, p);
+	add(b, p[0], 7, IN);
+	struct writer w = {.fd = p[1], .after_ms = 20};
+	int64_t before = now_us();
+	start(&w);
+	assert_int_equal(look(b, &ev, 1, INT_MAX), 1);
+	assert_true(now_us() - before >= 20000);
+	join(&w);
+	assert_int_equal(look(b, &ev, 1, INT_MAX), 1);
+}
+
+static void a_wait_in_vain_does_not_hide_what_comes_next(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	add(b, s[0], 7, IN);
+	for (int i = 0; i < 3; i++) {
+		(void)wait_in_vain(b, 2);
+		say(s[1], "x");
+		assert_int_equal(view(b, s[0], 7, IN), IN);
+		drain(s[0]);
+	}
+}
+
+static void changes_and_no_time_is_no_time(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	int s[2];
+
+	unix_pair(b, s);
+	add(b, s[0], 7, OUT);
+	/* They are told, and what is ready is reported, without waiting. */
+	int64_t before = now_us();
+	assert_int_equal(look(b, &ev, 1, 0), 1);
+	change(b, s[0], 7, OUT, IN);
+	assert_int_equal(look(b, &ev, 1, 0), 0);
+	assert_true(now_us() - before < SOON_US);
+}
+
+static void time_is_kept_while_changes_are_told(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	add(b, s[0], 7, IN);
+	assert_true(wait_in_vain(b, 15) >= 15000);
+	change(b, s[0], 7, IN, 0);
+	assert_true(wait_in_vain(b, 15) >= 15000);
+	add(b, s[0], 8, IN);
+	drop(b, s[0], IN, true);
+	assert_true(wait_in_vain(b, 15) >= 15000);
+}
+
+static void signals_do_not_lose_events(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	struct sender sender;
+	int p[2];
+	int n = 0;
+
+	pipe_pair(b, p);
+	add(b, p[0], 7, IN);
+	struct writer w = {.fd = p[1], .after_ms = 40};
+	trace("signals keep coming");
+	start_signals(&sender, -1);
+	start(&w);
+	for (int i = 0; i < 10000 && n == 0; i++)
+		n = weir__poller_wait(b->p, &ev, 1, LONG_MS);
+	stop_signals(&sender);
+	join(&w);
+	trace("wait until it is there: %s %s", trace_name(p[0]),
+	      n == 1 ? trace_mask(ev.ready) : "nothing");
+	assert_int_equal(n, 1);
+	assert_int_equal(ev.fd, p[0]);
+}
+
+static void the_wake_of_a_loop_ends_the_wait(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	int wake[2];
+
+	assert_int_equal(weir__sys_wake_open(wake), 0);
+	trace("a wake-up, as loops have it: %s", trace_name(wake[0]));
+	add(b, wake[0], 7, IN);
+	silence(b);
+	for (int i = 0; i < 3; i++) {
+		trace("send it");
+		weir__sys_wake_send(wake[1]);
+		assert_int_equal(look(b, &ev, 1, LONG_MS), 1);
+		assert_int_equal(look(b, &ev, 1, LONG_MS), 1);
+		trace("drain it");
+		weir__sys_wake_drain(wake[0]);
+		silence(b);
+	}
+	drop(b, wake[0], IN, false);
+	weir__sys_wake_close(wake);
+	silence(b);
+}
+
+/* A thread with a poller of its own. */
+struct other {
+	pthread_t thread;
+	struct bed bed;
+	int fd;
+};
+
+static void *wait_there(void *arg)
+{
+	struct other *o = arg;
+	struct weir__event ev;
+
+	return weir__poller_wait(o->bed.p, &ev, 1, LONG_MS) == 1 && ev.fd == o->fd ? NULL : arg;
+}
+
+static void pollers_of_two_threads_wait_apart(void **state)
+{
+	struct bed *b = *state;
+	struct other o;
+	void *failed;
+	int s[2];
+	int t[2];
+
+	unix_pair(b, s);
+	unix_pair(b, t);
+	bed_init(&o.bed, "other: ");
+	assert_int_equal(bed_open(&o.bed), 0);
+	o.fd = t[0];
+	add(&o.bed, t[0], 1, IN);
+	add(b, s[0], 2, IN);
+	trace("the other waits, in its thread");
+	assert_int_equal(pthread_create(&o.thread, NULL, wait_there, &o), 0);
+	silence(b);
+	say(s[1], "x");
+	assert_int_equal(view(b, s[0], 2, IN), IN);
+	say(t[1], "x");
+	assert_int_equal(pthread_join(o.thread, &failed), 0);
+	assert_null(failed);
+	bed_end(&o.bed);
+	drain(s[0]);
+	silence(b);
+}
+
 int conform_time(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +476,13 @@ int conform_time(void)
 		BED_TEST(a_signal_ends_the_wait_without_events),
 		BED_TEST(changes_survive_a_signal),
 		BED_TEST(a_signal_handler_wakes_by_a_pipe),
+		BED_TEST(the_longest_of_times_is_taken),
+		BED_TEST(a_wait_in_vain_does_not_hide_what_comes_next),
+		BED_TEST(changes_and_no_time_is_no_time),
+		BED_TEST(time_is_kept_while_changes_are_told),
+		BED_TEST(signals_do_not_lose_events),
+		BED_TEST(the_wake_of_a_loop_ends_the_wait),
+		BED_TEST(pollers_of_two_threads_wait_apart),
 	};
 
 	return cmocka_run_group_tests_name("time", tests, NULL, NULL);

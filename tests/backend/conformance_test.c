@@ -21,8 +21,9 @@ int main(void)
 		(void)setrlimit(RLIMIT_NOFILE, &lim);
 	}
 	print_message("poller: %s\n", weir__poller_name());
-	int failed = conform_sockets() + conform_kinds() + conform_interest() + conform_drop() +
-	             conform_many() + conform_time() + conform_fork() + conform_fault();
+	int failed = conform_sockets() + conform_ends() + conform_kinds() + conform_interest() +
+	             conform_drop() + conform_batch() + conform_many() + conform_time() +
+	             conform_fork() + conform_fault();
 	failed += conform_recorded();
 	return failed != 0;
 }

@@ -66,6 +66,20 @@ static void perform(const char *use)
 		change(ends[0], POLLIN);
 	} else if (strcmp(use, "remove-among-other-bits") == 0) {
 		change(ends[0], POLLREMOVE | POLLIN);
+	} else if (strcmp(use, "remove-among-old-bits") == 0) {
+		change(ends[0], POLLIN | POLLOUT);
+		change(ends[0], POLLREMOVE | POLLOUT);
+	} else if (strcmp(use, "exchanged-events") == 0) {
+		/* With one bit of the old, and one missing. */
+		change(ends[0], POLLIN | POLLOUT);
+		change(ends[0], POLLOUT | POLLPRI);
+	} else if (strcmp(use, "exchanged-events-after-removal") == 0) {
+		change(ends[0], POLLREMOVE);
+		change(ends[0], POLLOUT);
+	} else if (strcmp(use, "remove-unknown") == 0) {
+		change(ends[1], POLLREMOVE);
+	} else if (strcmp(use, "close-without-entry") == 0) {
+		close(ends[1]);
 	} else if (strcmp(use, "out-of-range") == 0) {
 		change(-1, POLLIN);
 	} else if (strcmp(use, "add-over-stale-entry") == 0) {

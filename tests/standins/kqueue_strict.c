@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <sys/event.h>
+#include <sys/wait.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +28,21 @@ static void change(int fd, flags_type flags)
 	(void)kevent(queue, &one, 1, NULL, 0, NULL);
 }
 
+/* The child has no kqueue, and so no knotes. */
+static void close_in_child(void)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		close(ends[0]);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	if (status != 0)
+		_exit(1);
+}
+
 static void perform(const char *use)
 {
 	change(ends[0], EV_ADD);
@@ -43,6 +59,11 @@ static void perform(const char *use)
 		change(ends[0], EV_DELETE);
 	} else if (strcmp(use, "close-kqueue-with-knote") == 0) {
 		close(queue);
+	} else if (strcmp(use, "delete-and-close") == 0) {
+		change(ends[0], EV_DELETE);
+		close(ends[0]);
+	} else if (strcmp(use, "close-in-child") == 0) {
+		close_in_child();
 	}
 }
 

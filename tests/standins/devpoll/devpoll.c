@@ -10,8 +10,9 @@
  * on a device comes here, any other goes on to libc.  (The 64 are the names under which
  * _FILE_OFFSET_BITS=64 makes a program call them.)
  *
- * Environment: WEIR_STANDIN_DEVPOLL=illumos (default) or solaris10; WEIR_STANDIN_STRICT=1 ends the
- * program at a use that those kernels accept and answer with lost or foreign events.
+ * Environment: WEIR_STANDIN_DEVPOLL=illumos (default), solaris10, or absent: there is no device;
+ * WEIR_STANDIN_STRICT=1 ends the program at a use that those kernels accept and answer with lost or
+ * foreign events.
  *
  * One mutex guards the list of devices and their indexes and is never held while a call sleeps;
  * signals are blocked meanwhile.  write() is called from signal handlers: it tells a device from
@@ -182,7 +183,8 @@ static int open_device(int flags)
 
 static int open_any(const char *path, int flags, mode_t mode)
 {
-	if (strcmp(path, "/dev/poll") == 0)
+	/* Absent: whatever this system says of such a path. */
+	if (strcmp(path, "/dev/poll") == 0 && !environment_says("WEIR_STANDIN_DEVPOLL", "absent"))
 		return open_device(flags);
 	return __real_open(path, flags, mode);
 }

@@ -114,17 +114,18 @@ static void unlock(void)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* In strict mode a mistake that a BSD punishes late, or not always, ends the test at once. */
-static void misuse(int fd)
+/*
+ * In strict mode a mistake that a BSD punishes late, or not always, ends the test at once: level 1.
+ * The level `knotes` also forbids what a BSD allows, a close that takes knotes along.
+ */
+static void misuse(bool only_knotes, int fd, const char *what)
 {
 	const char *strict = getenv("WEIR_STANDIN_STRICT");
+	bool knotes = strict != NULL && strcmp(strict, "knotes") == 0;
 
-	if (strict == NULL || strcmp(strict, "1") != 0)
+	if (!knotes && (only_knotes || strict == NULL || strcmp(strict, "1") != 0))
 		return;
-	fprintf(stderr,
-	        "kqueue stand-in: a change was submitted for descriptor %d, which is not open: "
-	        "pending changes must be forgotten before the close\n",
-	        fd);
+	fprintf(stderr, "kqueue stand-in: descriptor %d: %s\n", fd, what);
 	abort();
 }
 
@@ -287,8 +288,10 @@ static void drop_everywhere(int fd)
 {
 	for (struct kqueue *queue = queues; queue != NULL; queue = queue->next)
 		for (int side = 0; side < SIDES; side++)
-			if (find_knote(queue, fd, (enum side)side) != NULL)
+			if (find_knote(queue, fd, (enum side)side) != NULL) {
+				misuse(true, fd, "closed while it has a knote");
 				drop(queue, fd, (enum side)side);
+			}
 }
 
 int __wrap_close(int fd)
@@ -372,7 +375,10 @@ static int apply(struct kqueue *queue, const struct kevent *change)
 	if (!side_of(change->filter, &side))
 		return EINVAL;
 	if (fcntl(fd, F_GETFD) < 0) {
-		misuse(fd);
+		misuse(false, fd,
+		       "a change was submitted, but it is not open: pending changes must be "
+		       "forgotten "
+		       "before the close");
 		return EBADF;
 	}
 	bool known = find_knote(queue, fd, side) != NULL;
