@@ -254,8 +254,11 @@ unsigned view(struct bed *b, int fd, uint32_t tag, unsigned want)
 void silence(struct bed *b)
 {
 	struct weir__event ev[8];
+	const int64_t before = now_us();
 
 	assert_int_equal(look(b, ev, 8, MOMENT_MS), 0);
+	/* A poller that wakes for what nobody wants, and says nothing, spins. */
+	assert_true(now_us() - before >= MOMENT_MS * 1000);
 }
 
 void await(struct bed *b, int fd, uint32_t tag, unsigned want)

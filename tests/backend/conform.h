@@ -82,7 +82,7 @@ int start_over(struct bed *b);
 int look(struct bed *b, struct weir__event *ev, int max, int timeout_ms);
 /* Waits for one event, which must be of this descriptor; gives its canonical view. */
 unsigned view(struct bed *b, int fd, uint32_t tag, unsigned want);
-/* Waits a moment, in which nothing may be reported. */
+/* Waits a moment, in which nothing may be reported, and no less than that moment. */
 void silence(struct bed *b);
 /* Waits for fd to be reported with all of `want`, if need be several times; nothing else may be.
    Recorded as one wait: how many it takes is the kernel's matter. */

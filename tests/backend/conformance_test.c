@@ -5,6 +5,7 @@
 #include "tests/backend/conform.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@ int main(void)
 		(void)setrlimit(RLIMIT_NOFILE, &lim);
 	}
 	print_message("poller: %s\n", weir__poller_name());
+	/* One scenario, or those of a pattern; then the traces are not compared. */
+	cmocka_set_test_filter(getenv("WEIR_CONFORMANCE_ONLY"));
 	int failed = conform_sockets() + conform_ends() + conform_kinds() + conform_interest() +
 	             conform_drop() + conform_batch() + conform_many() + conform_time() +
 	             conform_fork() + conform_fault();

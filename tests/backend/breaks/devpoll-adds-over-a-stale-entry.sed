@@ -1,0 +1,1 @@
+s/w->armed |= STALE;/w->armed = 0;/

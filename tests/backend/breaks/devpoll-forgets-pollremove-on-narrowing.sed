@@ -1,0 +1,1 @@
+/^static int describe/,/^}/s/if (w->armed & ~w->want)/if (w->armed \&\& w->want == 0)/

@@ -1,0 +1,1 @@
+/^static int describe/,/^}/s/\.events = POLLREMOVE/.events = POLLREMOVE | POLLIN/

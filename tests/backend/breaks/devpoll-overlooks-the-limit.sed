@@ -1,0 +1,1 @@
+s/lim.rlim_cur >= (rlim_t)n/n > 0/

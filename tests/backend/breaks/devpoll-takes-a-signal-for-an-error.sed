@@ -1,0 +1,1 @@
+/DP_POLL, &ask/,/^}/s/errno == EINTR ? 0 : -errno/-errno/

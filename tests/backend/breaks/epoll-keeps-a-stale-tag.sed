@@ -1,0 +1,4 @@
+/errno == EEXIST)/{
+	n
+	s/r = .*/r = 0;/
+}

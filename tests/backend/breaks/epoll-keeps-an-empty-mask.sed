@@ -1,0 +1,1 @@
+s/now == 0 ? EPOLL_CTL_DEL/now == 0 ? EPOLL_CTL_MOD/

@@ -1,0 +1,1 @@
+s/errno == EPERM ? 1 : -errno/-errno/

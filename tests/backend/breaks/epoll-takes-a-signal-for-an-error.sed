@@ -1,0 +1,1 @@
+s/errno == EINTR ? 0 : -errno/-errno/

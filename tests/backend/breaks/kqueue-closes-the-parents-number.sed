@@ -1,0 +1,1 @@
+s/p->fd >= 0 && p->owner == getpid()/p->fd >= 0/

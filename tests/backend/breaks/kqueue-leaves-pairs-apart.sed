@@ -1,0 +1,1 @@
+s/if (errors == 0 && got == room)/if (errors != 0 \&\& got == room)/

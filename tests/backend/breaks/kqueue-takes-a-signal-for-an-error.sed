@@ -1,0 +1,1 @@
+s/got < 0 && got != -EINTR/got < 0/

@@ -1,0 +1,1 @@
+/^void weir__poller_drop/,/^}/s/forget(p, fd);/(void)forget;/

@@ -1,0 +1,1 @@
+s/return find_closed(p, out, max);/return find_closed == NULL ? 0 : -EBADF;/

@@ -1,0 +1,1 @@
+s/p->next < p->end ? p->next : 0/0/

@@ -1,0 +1,1 @@
+s/fd += WORD;/fd += 2 * WORD;/
