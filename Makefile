@@ -331,6 +331,9 @@ TEST_SCRIPTS = \
 	tests/bench_test.sh \
 	tests/bench_tools_test.sh \
 	tests/standins/check.sh \
+	tests/contract_test.sh \
+	tests/pollers_test.sh \
+	tests/breaks_test.sh \
 
 # ---- how ----
 

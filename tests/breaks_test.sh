@@ -1,0 +1,99 @@
+#!/bin/sh
+# Does the conformance suite notice when a poller is broken? Each script of tests/backend/breaks is
+# applied to its backend; then the scenario beside it in tests/backend/README.md must fail, and
+# without the break it must not. Runs in a build folder. Speaks TAP.
+#
+# What is between backquotes is Markdown's:
+# shellcheck disable=SC2016
+
+# shellcheck source=tests/pollers.sh
+. "$(dirname "$0")/pollers.sh"
+# Some breaks abort: no core files, where the shell can say so.
+# shellcheck disable=SC3045
+ulimit -c 0 2>/dev/null || :
+# The older kernel punishes more.
+WEIR_STANDIN_DEVPOLL=solaris10
+export WEIR_STANDIN_DEVPOLL
+
+# result OUTPUT: what became of the one scenario: passed, failed, skipped, or nothing.
+result()
+{
+	if grep '^not ok.*# SKIP' "$1" >/dev/null; then
+		echo skipped
+	elif grep "^not ok [0-9]* - $scenario\$" "$1" >/dev/null; then
+		echo failed
+	elif grep "^ok [0-9]* - $scenario\$" "$1" >/dev/null; then
+		echo passed
+	else
+		echo nothing
+	fi
+}
+
+# play PROGRAM: the scenario, alone. A program that dies of it fails.
+play()
+{
+	(
+		WEIR_CONFORMANCE_ONLY=$scenario "$1" >"$1.said" 2>&1
+		exit $?
+	) 2>/dev/null
+	if [ $? -gt 128 ]; then
+		echo failed
+	else
+		result "$1.said"
+	fi
+}
+
+# attempt NAME SCENARIO: a line of TAP about it, without its number.
+attempt()
+{
+	backend=${1%%-*} scenario=$2
+	file=$scratch/$1.c program=$scratch/$1
+	text="$1 is caught by $2"
+	sed -f "$src/tests/backend/breaks/$1.sed" "$src/backend/$backend.c" >"$file"
+	if [ ! -x "$scratch/$backend-whole" ]; then
+		echo "ok - $text # SKIP $backend cannot be built here"
+	elif cmp -s "$file" "$src/backend/$backend.c"; then
+		echo "not ok - $text: it does not apply any more"
+	elif ! conformance_test "$backend" "$file" "$scratch/$backend.o" "$program" \
+		>"$program.said" 2>&1; then
+		echo "not ok - $text: it does not compile"
+		sed 's/^/# /' "$program.said"
+	else
+		cp "$scratch/$backend-whole" "$program.whole"
+		whole=$(play "$program.whole") broken=$(play "$program")
+		[ "$whole $broken" = 'passed failed' ] || printf "not "
+		echo "ok - $text: $whole, broken $broken"
+	fi
+	rm -f "$program" "$program.whole"
+}
+
+# ---- all of them ----
+
+# As they are: what cannot be built so cannot be broken either.
+for backend in $backends; do
+	stand_in "$backend" "$scratch/$backend.o" &&
+		conformance_test "$backend" "$src/backend/$backend.c" "$scratch/$backend.o" \
+			"$scratch/$backend-whole"
+done >"$scratch/log" 2>&1 || sed 's/^/# /' "$scratch/log"
+
+sed -n '/^## Deliberate breaks/,$p' "$src/tests/backend/README.md" |
+	sed -n 's/^| `\([a-z-]*\)` | `\([a-z0-9_]*\)` |$/\1 \2/p' >"$scratch/rows"
+
+# Some at a time, since they mostly wait.
+running=0
+while read -r name scenario; do
+	attempt "$name" "$scenario" >"$scratch/$name.result" 2>&1 &
+	running=$((running + 1))
+	[ $((running % 8)) != 0 ] || wait
+done <"$scratch/rows"
+wait
+
+while read -r name scenario; do
+	cat "$scratch/$name.result"
+done <"$scratch/rows" >"$scratch/results"
+cat "$scratch/results"
+grep '^not ok' "$scratch/results" >/dev/null
+failed=$?
+[ "$running" -ge 15 ] || echo "not ok - there are breaks to try"
+echo "1..$running"
+[ $failed != 0 ] && [ "$running" -ge 15 ]
