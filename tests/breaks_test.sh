@@ -7,7 +7,7 @@
 # shellcheck disable=SC2016
 
 # shellcheck source=tests/pollers.sh
-. "$(dirname "$0")/pollers.sh"
+. "${0%/*}/pollers.sh"
 # Some breaks abort: no core files, where the shell can say so.
 # shellcheck disable=SC3045
 ulimit -c 0 2>/dev/null || :

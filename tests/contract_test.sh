@@ -9,7 +9,7 @@
 # shellcheck disable=SC2016
 
 # shellcheck source=tests/judge.sh
-. "$(dirname "$0")/judge.sh"
+. "${0%/*}/judge.sh"
 
 # missing TEXT A B: nothing may be in list A that is not in list B.
 missing()

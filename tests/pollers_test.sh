@@ -4,7 +4,7 @@
 # Speaks TAP.
 
 # shellcheck source=tests/pollers.sh
-. "$(dirname "$0")/pollers.sh"
+. "${0%/*}/pollers.sh"
 
 # way NAME BACKEND FLAG ENVIRONMENT…: a line about the whole suite in it, and what was skipped.
 way()
