@@ -664,6 +664,29 @@ else
 	skip '200 clients are served by 64 descriptors' 'this shell has no ulimit -n'
 fi
 
+# More descriptors than an fd_set has bits, and each of them served more than once.
+five_thousand()
+{
+	"$tools/crowd" "$address" --busy=5000 --dribble=0 --seconds=8 --think=3000 --bound=8000 \
+		>"$scratch/crowd"
+	status=$?
+	cat "$scratch/crowd"
+	least=$(sed -n 's/.*each at least \([0-9]*\)).*/\1/p' "$scratch/crowd")
+	[ "$status" = 0 ] && [ "${least:-0}" -ge 2 ]
+}
+if [ "${WEIR_BACKEND:-none}" = select ]; then
+	# shellcheck disable=SC3045
+	if (ulimit -n 5100) 2>/dev/null; then
+		files=5100
+		start "$examples/hello"
+		files=
+		measure 'select holds 5000 connections that ask again and again' five_thousand
+		stop
+	else
+		skip 'select holds 5000 connections' 'descriptors are limited to fewer'
+	fi
+fi
+
 # ---- what they are linked of ----
 
 if have nm; then
