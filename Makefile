@@ -446,6 +446,10 @@ soak-million: $(CONFIG) $(BENCH_PROGRAMS)
 coverage: $(CONFIG)
 	@sh $(srcdir)/tests/coverage.sh
 
+# Compiles for other systems, against headers of our own; with ZIG=PATH against theirs, and links.
+portcheck:
+	@CC='$(CC)' ZIG='$(ZIG)' sh $(srcdir)/tests/portcheck.sh
+
 # ---- installing ----
 
 includedir = $(prefix)/include
@@ -511,5 +515,5 @@ distclean: clean
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
 .PHONY: all check test-programs fuzzers bench-programs bench soak-bench soak-upload soak-crowd \
-	soak-fuzz soak-reload soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy soak-million coverage run \
+	soak-fuzz soak-reload soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy soak-million coverage run portcheck \
 	install uninstall dist clean distclean

@@ -55,17 +55,20 @@ static fd_set *map(const weir__poller *p, enum map which)
 	return p->sets + (size_t)which * (size_t)p->pages;
 }
 
-/* Unsigned: some C libraries divide by an unsigned number of bits in their macros. */
+/* The macros of some C libraries divide by an unsigned number, those of others are functions of a
+   signed one: a small unsigned number widens into both. */
+_Static_assert(FD_SETSIZE <= UINT16_MAX + 1, "an fd_set has more bits than can be named");
+
 static bool has(const fd_set *set, int fd)
 {
-	const unsigned bit = (unsigned)fd % FD_SETSIZE;
+	const uint16_t bit = (uint16_t)(fd % FD_SETSIZE);
 
 	return FD_ISSET(bit, &set[fd / FD_SETSIZE]) != 0;
 }
 
 static void put(fd_set *set, int fd, bool in)
 {
-	const unsigned bit = (unsigned)fd % FD_SETSIZE;
+	const uint16_t bit = (uint16_t)(fd % FD_SETSIZE);
 
 	if (in)
 		FD_SET(bit, &set[fd / FD_SETSIZE]);

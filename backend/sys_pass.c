@@ -55,8 +55,15 @@ int weir__sys_is_pair(int fd)
 
 int weir__sys_dup(int fd)
 {
+#ifdef F_DUPFD_CLOEXEC
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+#else
+	/* Solaris 10. */
+	int copy = fcntl(fd, F_DUPFD, 0);
 
+	if (copy >= 0)
+		(void)fcntl(copy, F_SETFD, FD_CLOEXEC);
+#endif
 	return copy >= 0 ? copy : -errno;
 }
 

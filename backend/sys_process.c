@@ -184,13 +184,14 @@ static int place(int from, int to)
 	return error == EBADF ? failed(place_null(to)) : error;
 }
 
-/* Moves the sources out of the way of the places, among them the one behind all others. */
+/* Moves the sources out of the way of the places, among them the one behind all others. All from
+   there on are closed before the exec. */
 static int clear_places(int *fds, int n)
 {
 	for (int i = 0; i < n; i++) {
 		if (fds[i] < 0 || fds[i] == i || fds[i] > n)
 			continue;
-		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, n + 1);
+		fds[i] = fcntl(fds[i], F_DUPFD, n + 1);
 		if (fds[i] < 0)
 			return errno;
 	}

@@ -38,7 +38,7 @@ enum {
 	BLANK = 4      /* octets of CRLFCRLF */
 };
 
-static const char blank[BLANK] = "\r\n\r\n";
+static const char blank[BLANK] = {'\r', '\n', '\r', '\n'};
 
 /* All that is known of a connection. */
 struct conn {

@@ -436,7 +436,7 @@ static void look(struct state *state, const struct run *run)
 
 static double mib(int64_t octets)
 {
-	return (double)octets / MIB;
+	return (double)octets / (double)MIB;
 }
 
 static void report(const struct run *run, const struct state *a, const struct state *b,

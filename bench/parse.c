@@ -500,7 +500,7 @@ static uint64_t requests_in(const struct contestant *c, const struct workload *w
 	uint64_t turns = 1;
 
 	measure(c, w, ORDER / 4);
-	turns = (uint64_t)(ns / measure(c, w, ORDER / 4) / ORDER);
+	turns = (uint64_t)(ns / measure(c, w, ORDER / 4) / (double)ORDER);
 	return ORDER * (turns > 0 ? turns : 1);
 }
 
@@ -513,7 +513,7 @@ static int ascending(const void *a, const void *b)
 
 static void print(const struct workload *w, struct contestant *c, int rounds)
 {
-	const double octets = (double)w->octets / ORDER;
+	const double octets = (double)w->octets / (double)ORDER;
 	double *ns = c->ns, *ratio = c->ratio;
 	const int half = rounds / 2;
 

@@ -90,7 +90,7 @@ static double turn(weir_loop *loop)
 	for (int i = 0; i < TURNS; i++)
 		if (weir_loop_step(loop, 0) < 0)
 			meter_die("weir_loop_step");
-	return (double)(meter_busy() - begin) / TURNS;
+	return (double)(meter_busy() - begin) / (double)TURNS;
 }
 
 /* What is done to all, timed: a step for each, and the name it is reported by. */

@@ -33,7 +33,7 @@ static int new_loop(weir_loop **loop, const struct weir__mem *mem)
 	const weir_loop_opts opts = {
 		.alloc = mem->fn,
 		.alloc_arg = mem->arg,
-		.max_memory = mem->cap < INT64_MAX ? (int64_t)mem->cap : 0,
+		.max_memory = mem->cap < SIZE_MAX ? (int64_t)mem->cap : 0,
 	};
 	return weir_loop_new(loop, &opts);
 }

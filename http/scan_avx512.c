@@ -9,7 +9,14 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
+/* For some versions of clang the wide registers are a feature of their own, which a front end
+   may have switched off. */
+#if defined __clang__ && !defined __apple_build_version__ && __clang_major__ >= 18 &&              \
+	__clang_major__ <= 21
+#define AVX512 __attribute__((target("avx512f,avx512bw,evex512")))
+#else
 #define AVX512 __attribute__((target("avx512f,avx512bw")))
+#endif
 
 static bool here(void)
 {

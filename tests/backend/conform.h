@@ -11,9 +11,7 @@
 #ifndef WEIR_TESTS_BACKEND_CONFORM_H
 #define WEIR_TESTS_BACKEND_CONFORM_H
 
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700
-#endif
+#include "tests/support/system.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,12 +3,7 @@
  * finds (descriptors, environment, folder, user, signals) it tells itself: it is this
  * one again, with a word for what to tell and a file to tell it to.
  */
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700
-#endif
-#ifndef _DEFAULT_SOURCE
-#define _DEFAULT_SOURCE 1
-#endif
+#include "tests/support/system.h"
 
 #include "tests/support/test.h"
 

@@ -2,9 +2,7 @@
  * Does backend/sys.h keep its word on this system about clocks, threads, wake-ups and
  * signals? Against the real kernel, as the tests of the rest of it beside this file.
  */
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700
-#endif
+#include "tests/support/system.h"
 
 #include "tests/backend/sys_bed.h"
 

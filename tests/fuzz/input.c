@@ -1,9 +1,7 @@
 /*
  * input.c: what is an input made of, and where is it put?
  */
-#ifndef _DEFAULT_SOURCE
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
-#endif
+#include "tests/support/system.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -6,9 +6,7 @@
  */
 #ifndef WEIR_LIBFUZZER
 
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700
-#endif
+#include "tests/support/system.h"
 
 #include <dirent.h>
 #include <stdio.h>

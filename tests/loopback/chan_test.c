@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,11 +301,11 @@ static void raw_pass(int fd, const void *data, size_t len, const int *passed, in
 
 	memset(&control, 0, sizeof(control));
 	msg.msg_control = &control;
-	msg.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)n);
+	msg.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * (size_t)n);
 	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
 	head->cmsg_level = SOL_SOCKET;
 	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)n);
+	head->cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * (size_t)n);
 	memcpy(CMSG_DATA(head), passed, sizeof(int) * (size_t)n);
 	assert_int_equal(sendmsg(fd, &msg, MSG_NOSIGNAL), len);
 }

@@ -644,7 +644,7 @@ static size_t count_body(weir_req *req, const char *data, size_t len, void *arg)
 {
 	(void)req;
 	(void)arg;
-	assert_true(pattern_is(data, len, bridge.octets));
+	assert_true(pattern_is(data, len, (size_t)bridge.octets));
 	bridge.octets += len;
 	return len;
 }

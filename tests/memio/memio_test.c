@@ -2,9 +2,7 @@
  * Does the kernel in memory keep the contract of poller.h and sys.h? What the
  * tests above it conclude is worth as much as this.
  */
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700
-#endif
+#include "tests/support/system.h"
 
 #include <errno.h>
 #include <setjmp.h>

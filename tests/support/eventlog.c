@@ -1,9 +1,7 @@
 /*
  * eventlog.c: a parser's events as lines of text.
  */
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
+#include "tests/support/system.h"
 
 #include <fcntl.h>
 #include <stdio.h>

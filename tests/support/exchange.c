@@ -4,9 +4,7 @@
  * Replies are read strictly: what weir never writes is a fault, whatever the
  * case says.
  */
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
+#include "tests/support/system.h"
 
 #include <stdio.h>
 #include <stdlib.h>

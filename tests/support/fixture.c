@@ -1,9 +1,7 @@
 /*
  * fixture.c: reads a fixture file.
  */
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
+#include "tests/support/system.h"
 
 #include <dirent.h>
 #include <stdio.h>

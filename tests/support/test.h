@@ -6,9 +6,7 @@
 #ifndef WEIR_TESTS_SUPPORT_TEST_H
 #define WEIR_TESTS_SUPPORT_TEST_H
 
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700
-#endif
+#include "tests/support/system.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

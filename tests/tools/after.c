@@ -6,7 +6,8 @@
  * Waits, and sends SIGTERM or SIGKILL then. A script that needs it no more kills it: it is one
  * process, where a subshell would leave its sleep behind, and might miss the signal.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "tests/support/system.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

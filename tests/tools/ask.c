@@ -8,7 +8,8 @@
  * The line is `closed MS`, `reset MS` or `open MS`; MS counts from the start.
  * --half closes the sending direction at the end of the input.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "tests/support/system.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

@@ -2,7 +2,8 @@
  * asker.c: does each request get its reply, whatever happens to the server? See
  * asker.h.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "tests/support/system.h"
+
 #include "tests/tools/asker.h"
 
 #include <errno.h>

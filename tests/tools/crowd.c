@@ -12,7 +12,8 @@
  * batches a busy connection pauses for up to --think ms. With --echo every
  * other request is a POST /echo whose body must come back.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "tests/support/system.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

@@ -21,7 +21,8 @@
  * were foreign or hanging ones, when no new process answers within 10 s, or when
  * the master is gone.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "tests/support/system.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

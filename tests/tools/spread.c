@@ -16,7 +16,8 @@
  * there are, and then min is 0. Status 1 when a connection is refused, lost, or
  * not answered within 10 s.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "tests/support/system.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

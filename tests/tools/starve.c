@@ -20,7 +20,8 @@
  * fifty. In 2 and 3 the process --pid uses less than --cpu hundredths of the
  * time.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "tests/support/system.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

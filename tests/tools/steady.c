@@ -22,7 +22,8 @@
  * With --pid-map each connection begins with GET /pid, and at the end there is
  * a line for each process that answered one, and for how much it did.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "tests/support/system.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /*
  * taker.c: is what comes the reply that is right? See taker.h.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "tests/support/system.h"
+
 #include "tests/tools/taker.h"
 
 #include <ctype.h>

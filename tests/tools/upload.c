@@ -14,7 +14,8 @@
  * With --cut right is that the server ends the connection during the stall,
  * since it has a limit for clients that do not read.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "tests/support/system.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

@@ -7,9 +7,7 @@
  * With $WEIR_QUICK set, long fixtures are cut in two at some offsets only: for
  * runs under an emulator.
  */
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
+#include "tests/support/system.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

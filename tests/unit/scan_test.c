@@ -3,9 +3,7 @@
  *
  * The octets end at a page that cannot be read, and begin behind one.
  */
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
+#include "tests/support/system.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

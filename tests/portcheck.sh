@@ -1,0 +1,270 @@
+#!/bin/sh
+# Does weir compile for the systems that are not here? sh tests/portcheck.sh [SYSTEM…]
+#
+# configure and the compiler see the headers in tests/ports/ in place of this system's: what they
+# declare is what that system is told to have. configure must find what the table below says, and
+# then backend/, core/ and http/ must compile without a warning, with 64 bits and with 32. The
+# files in tests/ports/misuse/ must compile exactly where they say. Nothing is linked or run. What
+# each folder of tests/ports/ stands for: see the README.md there.
+#
+# With ZIG, the path of a zig, it goes on to compile and link for systems with their real headers:
+# see tests/portlink.sh.
+#
+#   CC            the compiler (default: cc, gcc or clang)
+#   ZIG           the path of a zig (default: none)
+#   WEIR_SUPPORT  a file to which a line is added for each system that passed: system, processor,
+#                 backend, "compiled" and how, with tabs between
+set -u
+
+src=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+ports=$src/tests/ports
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-ports.XXXXXX") || exit 1
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' HUP INT TERM
+only=" $* "
+failures=0
+case ${WEIR_SUPPORT:=} in
+'' | /*) ;;
+*) WEIR_SUPPORT=$PWD/$WEIR_SUPPORT ;;
+esac
+export WEIR_SUPPORT
+
+# describe SYSTEM: what stands for it and what configure must find there. `folders` are below
+# tests/ports/, the first ones first; `has` are all the facts of configure that hold.
+describe()
+{
+	macros=
+	case $1 in
+	posix)
+		title='POSIX and no more' host=unknown-unknown-posix folders=posix backend=select
+		has='dlopen'
+		;;
+	freebsd)
+		title=FreeBSD host=x86_64-unknown-freebsd13 folders='freebsd bsd posix' backend=kqueue
+		macros=-D__FreeBSD__=13
+		has='accept4 pipe2 dup3 eventfd sock_flags msg_nosignal so_nosigpipe so_reuseport sa_len
+			big_select close_range closefrom dlopen sendfile_freebsd so_acceptfilter getpeereid'
+		;;
+	dragonfly)
+		title=DragonFly host=x86_64-unknown-dragonfly6 folders='dragonfly bsd posix' backend=kqueue
+		macros=-D__DragonFly__=1
+		has='accept4 pipe2 dup3 sock_flags msg_nosignal so_nosigpipe so_reuseport sa_len big_select
+			closefrom dlopen sendfile_freebsd so_acceptfilter getpeereid'
+		;;
+	netbsd9 | netbsd10)
+		title="NetBSD ${1#netbsd}" host=x86_64-unknown-$1 folders='netbsd bsd posix' backend=kqueue
+		macros="-D__NetBSD__=1 -D__NetBSD_Version__=${1#netbsd}00000000"
+		has='accept4 pipe2 dup3 kqueue1 sock_flags msg_nosignal so_nosigpipe so_reuseport sa_len
+			big_select closefrom dlopen so_acceptfilter getpeereid'
+		[ "$1" = netbsd9 ] || has="$has eventfd"
+		;;
+	openbsd)
+		title=OpenBSD host=x86_64-unknown-openbsd7 folders='openbsd bsd posix' backend=kqueue
+		macros=-D__OpenBSD__=1
+		has='accept4 pipe2 dup3 sock_flags msg_nosignal so_reuseport sa_len big_select closefrom
+			dlopen so_peercred getpeereid'
+		;;
+	macos)
+		title=macOS host=x86_64-apple-darwin20 folders='macos bsd posix' backend=kqueue
+		macros='-D__APPLE__=1 -D__MACH__=1'
+		has='so_nosigpipe so_reuseport sa_len big_select dlopen sendfile_darwin getpeereid'
+		;;
+	illumos)
+		title=illumos host=x86_64-pc-illumos folders='illumos solaris posix' backend=devpoll
+		macros='-D__sun=1 -D__illumos__=1'
+		has='accept4 pipe2 dup3 eventfd epoll_create1 epollexclusive sock_flags msg_nosignal
+			closefrom dlopen sendfile_linux getpeerucred'
+		;;
+	solaris10)
+		title='Solaris 10' host=x86_64-pc-solaris2.10 folders='solaris10 solaris posix'
+		backend=devpoll macros=-D__sun=1
+		has='closefrom dlopen sendfile_linux getpeerucred'
+		;;
+	esac
+}
+
+systems='posix freebsd dragonfly netbsd9 netbsd10 openbsd macos illumos solaris10'
+
+# ---- reporting ----
+
+# report STATUS WHAT [LOG]: one test; what went wrong stands below it.
+report()
+{
+	if [ "$1" = 0 ]; then
+		echo "ok - $2"
+		return
+	fi
+	echo "not ok - $2"
+	failures=$((failures + 1))
+	[ $# -lt 3 ] || sed 's/^/# /' "$3" | head -n 40
+}
+
+# ---- the compiler, with other headers ----
+
+find_compiler()
+{
+	for candidate in ${CC:+"$CC"} cc gcc clang; do
+		builtin=$($candidate -print-file-name=include 2>/dev/null)
+		if [ -f "$builtin/stddef.h" ]; then
+			CC=$candidate
+			return
+		fi
+	done
+	echo 'ok - weir compiles for other systems # SKIP neither gcc nor clang is here'
+	exit 0
+}
+
+# Sets $headers to the flags that put a system's headers in the place of this one's. The
+# compiler's own are kept: they are C's, not the system's.
+place_headers()
+{
+	headers="-nostdinc -ffreestanding $macros"
+	for macro in linux __linux __linux__ __gnu_linux__ unix __unix __unix__; do
+		headers="$headers -U$macro"
+	done
+	for folder in $folders; do
+		headers="$headers -isystem $ports/$folder"
+	done
+	headers="$headers -isystem $builtin"
+}
+
+warnings='-Wall -Wextra -Wconversion -Wshadow -Wundef -pedantic -Werror'
+
+# compile FLAG… FILE…: only looks. Needs the headers placed and the config.h of a system.
+compile()
+{
+	# shellcheck disable=SC2086
+	$CC -std=c11 $warnings $headers -I. -I"$src" -Iinclude -fsyntax-only "$@"
+}
+
+# Libraries that Solaris has its sockets in: to link is here to make one object of one.
+make_libraries()
+{
+	mkdir -p "$scratch/lib"
+	for library in socket nsl sendfile; do
+		(cd "$scratch/lib" && printf '!<arch>\n' >lib$library.a)
+	done
+}
+
+# ---- one system ----
+
+configured()
+{
+	"$src/configure" --host="$host" CC="$CC" CPPFLAGS="$headers" CFLAGS=-O0 \
+		LDFLAGS="-nostdlib -r -L$scratch/lib" >out 2>&1 || return 1
+	cp "$src/core/weir.h" "$src/http/weir_http.h" include || return 1
+	grep "^BACKEND = $backend\$" config.mk >/dev/null && return
+	echo "it chose another backend than $backend:" >>out
+	grep '^BACKEND = ' config.mk >>out
+	return 1
+}
+
+# The facts of config.h are those of the table.
+knows_facts()
+{
+	# shellcheck disable=SC2086,SC2116
+	known=" $(echo $has) "
+	sed -n 's/^#define HAVE_\([A-Z0-9_]*\) \([01]\)$/\1 \2/p' config.h | tr '[:upper:]' '[:lower:]' |
+		while read -r fact holds; do
+			case $known$holds in
+			*" $fact "*1) ;;
+			*" $fact "*) echo "$fact is not found" ;;
+			*1) echo "$fact is found, but should not be there" ;;
+			esac
+		done >out
+	! [ -s out ]
+}
+
+# sources BITS: the one poller and select, which is for every system, and all of sys_*.c. Of the
+# rooms above, which see no header but C's, core/ once a system, and all of it once.
+sources()
+{
+	for file in "$src"/backend/*.c; do
+		case ${file##*/} in
+		epoll.c) ;;
+		kqueue.c | devpoll.c) [ "${file##*/}" != "$backend.c" ] || echo "$file" ;;
+		*) echo "$file" ;;
+		esac
+	done
+	[ "$1" != 64 ] && [ "$system" != posix ] || echo "$src"/core/*.c
+	[ "$system" != posix ] || echo "$src"/http/*.c
+}
+
+compiles()
+{
+	# shellcheck disable=SC2046
+	compile "-m$1" $(sources "$1") >out 2>&1
+}
+
+support()
+{
+	[ -z "$WEIR_SUPPORT" ] || for processor in 64-bit 32-bit; do
+		printf '%s\t%s\t%s\tcompiled\tstub headers\n' "$1" $processor "$2"
+	done >>"$WEIR_SUPPORT"
+}
+
+# misuses: each file of misuse/ compiles here unless its first line names this system.
+misuses()
+{
+	: >out
+	for file in "$ports"/misuse/*.c; do
+		refusing=$(sed -n '1s|^/\* refused: \(.*\) \*/$|\1|p' "$file")
+		expected=0
+		case " $refusing " in
+		*" $system "*) expected=1 ;;
+		esac
+		compile "$file" >out.misuse 2>&1
+		found=$?
+		[ $found = 0 ] || found=1
+		[ $found = $expected ] || {
+			[ $found = 1 ] || echo "${file##*/} compiles, though there is no such thing"
+			cat out.misuse
+		} >>out
+	done
+	! [ -s out ]
+}
+
+check_system()
+{
+	system=$1
+	describe "$system"
+	place_headers
+	mkdir -p "$scratch/$system"
+	cd "$scratch/$system" || exit 1
+	before=$failures
+	if ! configured; then
+		report 1 "$title: configure finds $backend" out
+		[ ! -f config.log ] || tail -n 40 config.log | sed 's/^/# /'
+		return
+	fi
+	report 0 "$title: configure finds $backend"
+	knows_facts
+	report $? "$title: configure finds what is there and nothing else" out
+	for bits in 64 32; do
+		compiles $bits
+		report $? "$title: compiles without a warning, with $bits bits" out
+	done
+	misuses
+	report $? "$title: what it has not does not compile" out
+	if [ "$system" = illumos ]; then
+		compile "$ports/evport_fit.c" >out 2>&1
+		report $? "$title: the interface of pollers fits event ports" out
+	fi
+	[ $failures != $before ] || support "$title" "$backend"
+}
+
+find_compiler
+make_libraries
+for system in $systems; do
+	case $only in
+	*[!\ ]*) case $only in *" $system "*) ;; *) continue ;; esac ;;
+	esac
+	check_system "$system"
+done
+cd "$src" || exit 1
+if [ -n "${ZIG-}" ]; then
+	ZIG=$ZIG sh "$src/tests/portlink.sh" || failures=$((failures + 1))
+else
+	echo 'ok - weir links for other systems # SKIP name a zig with ZIG= (tests/zig.sh finds one)'
+fi
+[ $failures = 0 ]

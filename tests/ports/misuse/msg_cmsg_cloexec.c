@@ -1,0 +1,6 @@
+/* refused: posix macos illumos solaris10 */
+#include "config.h"
+
+#include <sys/socket.h>
+
+const int used = MSG_CMSG_CLOEXEC;

@@ -1,0 +1,6 @@
+/* refused: posix macos solaris10 */
+#include "config.h"
+
+#include <unistd.h>
+
+int (*const used)(int *, int) = pipe2;
