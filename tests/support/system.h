@@ -26,4 +26,9 @@
 #endif
 #endif
 
+/* Else folders of large volumes cannot be read where long has 32 bits. */
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+
 #endif
