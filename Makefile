@@ -310,6 +310,7 @@ TOOL_SRCS = \
 # A program each, of the library and of what reads fixtures and writes logs, which tests use as well.
 LOG_TOOLS = \
 	tests/tools/http-events.c \
+	tests/tools/fixture-events.c \
 
 LOG_SRCS = \
 	tests/support/eventlog.c \
@@ -383,6 +384,10 @@ check: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS
 	$(TEST_PROGRAMS)
 	@$(CMOCKA) || { echo 'the tests need cmocka: run sh tests/deps.sh, then ./configure' >&2; exit 1; }
 	@WEIR_SRCDIR=$(srcdir) WEIR_BACKEND=$(BACKEND) CC='$(CC)' sh $(srcdir)/tests/run.sh $(TESTS)
+
+# In every way this machine can, with the table of what is supported: see tests/matrix.sh.
+check-all:
+	@ZIG='$(ZIG)' sh $(srcdir)/tests/matrix.sh --all
 
 # Only builds them; `check` runs them.
 test-programs: $(CONFIG) libweir.a $(EXAMPLE_PROGRAMS) $(BENCH_PROGRAMS) $(TOOL_PROGRAMS) \
@@ -514,6 +519,7 @@ distclean: clean
 	rm -rf coverage fuzz-soak bench/results
 	for folder in $(FOLDERS) tests; do rmdir $$folder 2>/dev/null || :; done
 
-.PHONY: all check test-programs fuzzers bench-programs bench soak-bench soak-upload soak-crowd \
-	soak-fuzz soak-reload soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy soak-million coverage run portcheck \
+.PHONY: all check check-all portcheck test-programs fuzzers bench-programs bench soak-bench soak-upload \
+	soak-crowd soak-fuzz soak-reload soak-upgrade soak-kill soak-cluster soak-balance soak-haproxy \
+	soak-million coverage run \
 	install uninstall dist clean distclean

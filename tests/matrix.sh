@@ -1,17 +1,37 @@
 #!/bin/sh
-# Builds and tests weir in every way this machine can: sh tests/matrix.sh [NAME…]
+# Builds and tests weir in every way this machine can: sh tests/matrix.sh [--all] [NAME…]
 #
-# Each way has a build folder of its own below a scratch folder. Three lanes of ways run side by
+# Each way has a build folder of its own below a scratch folder. Lanes of ways run side by
 # side, since tests mostly wait. Ways whose tools are not here are a line that says so; the output
-# of those that fail follows at the end. The last line adds up.
+# of those that fail follows at the end. The last line adds up. With --all, those ways are run
+# in full of which otherwise a part is, and the table of what is supported is printed.
+#
+#   WEIR_SUPPORT  a file for the rows of that table (see tests/support.sh)
+#   ZIG           a zig, whose headers and C libraries are those of many systems
 
 src=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-matrix.XXXXXX") || exit 1
+WEIR_SUPPORT=${WEIR_SUPPORT:-$scratch/support}
+export WEIR_SUPPORT
+: >>"$WEIR_SUPPORT"
+# The source of cmocka is fetched once.
+WEIR_CMOCKA_SOURCE=${WEIR_CMOCKA_SOURCE:-$scratch/cmocka}
+export WEIR_CMOCKA_SOURCE
 lanes=
 trap 'rm -rf "$scratch"' EXIT
 trap 'kill $lanes 2>/dev/null; exit 130' HUP INT TERM
+all=no
+if [ "${1-}" = --all ]; then
+	all=yes
+	shift
+fi
 only=" $* "
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+# shellcheck source=tests/ways.sh
+. "$src/tests/ways.sh"
+# shellcheck source=tests/processors.sh
+. "$src/tests/processors.sh"
 
 # The wraps that lead the backend's calls into the stand-ins of tests/standins.
 devpoll_wraps=-Wl
@@ -19,55 +39,11 @@ for name in open open64 write pwrite pwrite64 ioctl close; do
 	devpoll_wraps="$devpoll_wraps,--wrap=$name"
 done
 
-# The sums of tests/run.sh's last line: "N passed, N failed[, N skipped]".
-sums()
-{
-	sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)*$/\1 \2 \4/p' "$1" |
-		tail -n 1
-}
-
-# way NAME TESTS [OPTION…]: configures, builds and tests in a folder of its own, and leaves three
-# numbers in NAME.sums. A build that fails, or a run without a test, is a failure like others.
-way()
-{
-	name=$1 tests=$2
-	shift 2
-	case $only in *' '[!\ ]*) case $only in *" $name "*) ;; *) return 0 ;; esac ;; esac
-	begin=$(date +%s)
-	mkdir -p "$scratch/$name"
-	(
-		cd "$scratch/$name" && "$src/configure" --enable-werror "$@" &&
-			make -j"$jobs" all && make -j"$jobs" test-programs &&
-			make check ${tests:+"TESTS=$tests"}
-	) >"$scratch/$name.log" 2>&1
-	status=$?
-	# shellcheck disable=SC2046
-	set -- $(sums "$scratch/$name.log") 0 0 0
-	if [ "$2" = 0 ] && { [ $status != 0 ] || [ "$1" = 0 ]; }; then
-		set -- "$1" 1 "$3"
-	fi
-	[ "$2" = 0 ] || mv "$scratch/$name.log" "$scratch/$name.failed"
-	echo "$1 $2 $3" >"$scratch/$name.sums"
-	printf '%-18s %5s passed, %s failed, %s skipped, %s s\n' "$name" "$1" "$2" "$3" \
-		$(($(date +%s) - begin))
-	[ "$2" != 0 ] || grep '^    skipped:' "$scratch/$name.log" | sort -u
-}
-
 # standin KIND NAME [FLAG]: compiles a stand-in for a kernel interface.
 standin()
 {
 	${CC:-cc} -std=c11 -O1 -g -I"$src/tests/standins/$1" ${3+"$3"} -c \
 		"$src/tests/standins/$1/$1.c" -o "$scratch/standin_$2.o"
-}
-
-have()
-{
-	command -v "$1" >/dev/null 2>&1
-}
-
-without()
-{
-	printf '%-18s not here: %s\n' "$1" "$2"
 }
 
 # Programs only: the scripts test the build itself and the examples, and once is enough.
@@ -86,6 +62,7 @@ fewer=--without=pidfd,close_range,closefrom
 # interface, and for the form of sendfile that such systems have.
 on_kqueue()
 {
+	level=stand-in
 	standin kqueue "$1" "-DSTANDIN_$3"
 	standin sendfile "$1-sendfile"
 	way "$1" "$2" --backend=kqueue $fewer,sendfile_linux CFLAGS='-O1 -g' \
@@ -96,6 +73,7 @@ on_kqueue()
 
 on_devpoll()
 {
+	level=stand-in
 	standin devpoll "$1"
 	standin sendfile "$1-sendfile"
 	export WEIR_STANDIN_DEVPOLL="$3"
@@ -143,6 +121,21 @@ third_lane()
 	way select "$programs tests/examples_test.sh" --backend=select --enable-debug --without=pidfd CFLAGS='-O1 -g'
 }
 
+# The headers and, with ZIG, the C libraries of other systems. That script counts as tests do, and
+# adds its rows itself.
+ports()
+{
+	[ -f "$src/tests/portcheck.sh" ] && wanted portcheck || return 0
+	begin=$(date +%s)
+	sh "$src/tests/portcheck.sh" >"$scratch/portcheck.log" 2>&1
+	status=$?
+	good=$(grep '^ok' "$scratch/portcheck.log" | grep -vci '# *skip')
+	bad=$(grep -c '^not ok' "$scratch/portcheck.log")
+	untried=$(grep '^ok' "$scratch/portcheck.log" | grep -ci '# *skip')
+	[ $status = 0 ] || [ "$bad" != 0 ] || bad=1
+	report portcheck "$good" "$bad" "$untried"
+}
+
 if ! stand_ins; then
 	without 'kqueue, devpoll' 'their stand-ins play on Linux'
 fi
@@ -152,9 +145,44 @@ second_lane &
 lanes="$lanes $!"
 third_lane &
 lanes="$lanes $!"
+{ processors_lane; ports; } &
+lanes="$lanes $!"
 wait
 
 # ---- adding up ----
+
+# What the parser tells of the fixtures must be the same everywhere.
+first=
+begin=$(date +%s)
+for file in "$scratch"/*.events; do
+	[ -f "$file" ] || continue
+	LC_ALL=C sort -o "$file" "$file"
+	if [ -z "$first" ]; then
+		first=$file
+	elif cmp "$first" "$file" >>"$scratch/events.log" 2>&1; then
+		echo 'ok'
+	else
+		echo 'not ok'
+	fi
+done >"$scratch/events.said"
+if [ -s "$scratch/events.said" ]; then
+	report events "$(grep -c '^ok' "$scratch/events.said")" \
+		"$(grep -c '^not' "$scratch/events.said")" 0
+fi
+
+# README.md says what was proved.
+if [ -z "$*" ]; then
+	begin=$(date +%s)
+	if sh "$src/tests/support.sh" --check "$WEIR_SUPPORT" >"$scratch/support.log" 2>&1; then
+		set -- 1 0
+	else
+		set -- 0 1
+	fi
+	cat "$scratch/support.log"
+	report support "$1" "$2" 0
+	set --
+fi
+[ $all = no ] || sh "$src/tests/support.sh" "$WEIR_SUPPORT"
 
 passed=0
 failed=0

@@ -18,7 +18,10 @@
 
 #include <weir.h>
 
-/* Ends the program (SIGALRM) after so many seconds; 0 calls it off. */
+/*
+ * Ends the program (SIGALRM) after so many seconds; 0 calls it off. Where tests/run.sh is told to
+ * be more patient (WEIR_TEST_SECONDS, for emulated processors), so is this.
+ */
 void test_watchdog(unsigned seconds);
 
 /*

@@ -1,0 +1,142 @@
+# shellcheck shell=sh
+# Which ways are there for processors and C libraries that are not this machine's own? tests/matrix.sh
+# reads this; what is called here and not defined is there.
+#
+# Programs are linked statically. Those that this machine cannot run are run by qemu-user, which
+# launch.c of tests/standins/emulator calls under their names, and are linked with repair.c of that
+# folder, which puts right what the emulator gets wrong.
+#
+# Variables go there and come from there:
+# shellcheck disable=SC2034,SC2154
+
+# ---- what is emulated ----
+
+# repaired: options that lead calls of what $repair defines there.
+repaired()
+{
+	nm -P "$repair" | sed -n 's/^__wrap_\([^ ]*\) T .*/-Wl,--wrap=\1/p' | tr '\n' ' '
+}
+
+# runs CC…: can this machine run what it compiles?
+runs()
+{
+	echo 'int main(void) { return 0; }' >"$scratch/probe.c"
+	"$@" ${static+-static} -o "$scratch/probe" "$scratch/probe.c" 2>/dev/null &&
+		"$scratch/probe" 2>/dev/null
+}
+
+# emulate: in the build folder, puts launch.c in the place of each program, once. Does nothing where
+# no emulator is wanted.
+emulate()
+{
+	[ -n "$emulator" ] || return 0
+	${CC:-cc} -O1 -DEMULATOR="\"$emulator\"" -o launch.bin "$src/tests/standins/emulator/launch.c" ||
+		return 1
+	find tests -type f -perm -u=x ! -name '*.*' \
+		-exec mv {} {}.target \; -exec cp launch.bin {} \;
+}
+
+# ---- what is built and run ----
+
+# listed NAME: the programs of a list of the Makefile.
+listed()
+{
+	sed -n "/^$1 = /,/^\$/s/^	\(.*\)\.c .*/\1/p" "$src/Makefile" | tr '\n' ' '
+}
+
+# What most depends on the processor, and what goes through the kernel's structures; the rest does so
+# through these, and takes minutes where it is emulated.
+# (Of the parser's fixtures fixture-events tells in any case.)
+some=$(listed UNIT_TESTS | sed 's|tests/unit/parse_test||')
+some="$some tests/backend/sys_test tests/backend/conformance_test"
+some="$some tests/memio/http_conn_test tests/memio/http_limit_test"
+some="$some tests/loopback/loop_test tests/loopback/stream_test tests/loopback/http_test"
+
+# elsewhere NAME PROCESSOR RUNNER all|some CC… [-- OPTION…]: on epoll all programs or some of them,
+# and on select the conformance suite. RUNNER is the name of an emulator, tried if this machine does
+# not run what CC makes.
+elsewhere()
+{
+	place=$1 processor=$2 emulator=$3 much=$4 compiler=
+	shift 4
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		compiler="$compiler${compiler:+ }$1"
+		shift
+	done
+	[ $# = 0 ] || shift
+	wanted "$place" || wanted "$place-select" || return 0
+	have "${compiler%% *}" || { without "$place" "${compiler%% *}" && return 0; }
+	# shellcheck disable=SC2086
+	if runs $compiler; then
+		emulator=
+	elif ! emulator=$(command -v "$emulator"); then
+		without "$place" 'nothing that runs its programs (qemu-user-static)'
+		return 0
+	fi
+	libraries=$scratch/libraries-$place
+	# shellcheck disable=SC2086
+	sh "$src/tests/cmocka.sh" "$libraries" $compiler 2>"$scratch/why" ||
+		{ without "$place" "$(cat "$scratch/why")" && return 0; }
+	links="${static+-static }-L$libraries/lib" repair='' narrow=
+	how=natively
+	if [ -n "$emulator" ]; then
+		how=qemu-user
+		repair=$scratch/repair-$place.o
+		# shellcheck disable=SC2086
+		$compiler -O1 -c "$src/tests/standins/emulator/repair.c" -o "$repair" || return 1
+		links="$links $(repaired)"
+		# The emulator has sets of its own for select, of the usual size.
+		narrow=--without=big_select
+		# Its programs may need several times as long.
+		export WEIR_TEST_SECONDS=480
+	fi
+	# What measures and what fuzzes is not run here.
+	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
+	parts=$some
+	[ "$much" = some ] && [ "$all" = no ] || parts=$(listed '[A-Z]*_TESTS')
+	case $much$all in someno) how="$how, a part of the suite" ;; esac
+	set -- "$@" CC="$compiler" CFLAGS=-O1 CPPFLAGS="-isystem $libraries/include" \
+		LDFLAGS="$links" LIBS="$repair"
+	way "$place" "$programs" --backend=epoll "$@"
+	parts='tests/backend/sys_test tests/backend/conformance_test'
+	how=${how%%,*}', the conformance suite'
+	leave_out="$leave_out EXAMPLE_PROGRAMS= TOOL_PROGRAMS="
+	way "$place-select" "$programs" --backend=select $narrow "$@"
+	unset WEIR_TEST_SECONDS
+	emulator='' leave_out='' parts=''
+}
+
+# ---- the ways ----
+
+# The packages are Debian's gcc-TRIPLE and libc6-dev-…-cross. Endianness and alignment are watched by
+# the undefined behaviour sanitizer on one of 64 bits that begins with the large end, and on one of 32.
+processors_lane()
+{
+	static=yes
+	elsewhere s390x s390x qemu-s390x-static some s390x-linux-gnu-gcc -- \
+		--host=s390x-linux-gnu --enable-sanitizers=undefined
+	elsewhere mips mips qemu-mips-static some mips-linux-gnu-gcc -- --host=mips-linux-gnu
+	elsewhere armhf armhf qemu-arm-static some arm-linux-gnueabihf-gcc -- \
+		--host=arm-linux-gnueabihf --enable-sanitizers=undefined
+	elsewhere arm64 arm64 qemu-aarch64-static some aarch64-linux-gnu-gcc -- --host=aarch64-linux-gnu
+	elsewhere riscv64 riscv64 qemu-riscv64-static some riscv64-linux-gnu-gcc -- \
+		--host=riscv64-linux-gnu
+	# The package is gcc-12-multilib: gcc-multilib does not go together with those above.
+	i386='gcc-12 -m32 -idirafter /usr/include/x86_64-linux-gnu'
+	# shellcheck disable=SC2086
+	elsewhere i386 i386 qemu-i386-static some $i386
+	# As old programs have it: configure asks for 64 bits otherwise.
+	system='Linux (glibc, 32-bit time_t)'
+	# shellcheck disable=SC2086
+	elsewhere i386-time32 i386 qemu-i386-static some $i386 -D_TIME_BITS=32
+	system='Linux (musl)'
+	# Its CMSG_NXTHDR gives that warning wherever it stands.
+	elsewhere musl "$(uname -m)" none all musl-gcc -Wno-sign-conversion
+	system='Linux (glibc 2.17)'
+	unset static
+	if [ -n "${ZIG-}" ]; then
+		elsewhere glibc-2.17 x86_64 none all "$ZIG" cc -target x86_64-linux-gnu.2.17
+	else
+		without glibc-2.17 'ZIG does not name a zig, whose C library can be that old'
+	fi
+}
