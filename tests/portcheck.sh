@@ -36,7 +36,7 @@ describe()
 	macros=
 	case $1 in
 	posix)
-		title='POSIX and no more' host=unknown-unknown-posix folders=posix backend=select
+		title='other POSIX systems' host=unknown-unknown-posix folders=posix backend=select
 		has='dlopen'
 		;;
 	freebsd)
@@ -46,7 +46,7 @@ describe()
 			big_select close_range closefrom dlopen sendfile_freebsd so_acceptfilter getpeereid'
 		;;
 	dragonfly)
-		title=DragonFly host=x86_64-unknown-dragonfly6 folders='dragonfly bsd posix' backend=kqueue
+		title='DragonFly BSD' host=x86_64-unknown-dragonfly6 folders='dragonfly bsd posix' backend=kqueue
 		macros=-D__DragonFly__=1
 		has='accept4 pipe2 dup3 sock_flags msg_nosignal so_nosigpipe so_reuseport sa_len big_select
 			closefrom dlopen sendfile_freebsd so_acceptfilter getpeereid'
@@ -196,11 +196,14 @@ compiles()
 	compile "-m$1" $(sources "$1") >out 2>&1
 }
 
+# support TITLE BACKEND: select.c was compiled as well.
 support()
 {
 	[ -z "$WEIR_SUPPORT" ] || for processor in 64-bit 32-bit; do
-		printf '%s\t%s\t%s\tcompiled\tstub headers\n' "$1" $processor "$2"
-	done >>"$WEIR_SUPPORT"
+		for poller in "$2" select; do
+			printf '%s\t%s\t%s\tcompiled\tstub headers\n' "$1" $processor "$poller"
+		done
+	done | sort -u >>"$WEIR_SUPPORT"
 }
 
 # misuses: each file of misuse/ compiles here unless its first line names this system.

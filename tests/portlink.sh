@@ -40,7 +40,7 @@ sparc64-netbsd sparc64-unknown-netbsd10 kqueue NetBSD sparc64
 mips-netbsd-eabi mips-unknown-netbsd10 kqueue NetBSD mips
 x86_64-macos x86_64-apple-darwin kqueue macOS x86_64
 aarch64-macos aarch64-apple-darwin kqueue macOS arm64
-x86_64-linux-gnu.2.17 x86_64-unknown-linux-gnu epoll glibc_2.17 x86_64'
+x86_64-linux-gnu.2.17 x86_64-unknown-linux-gnu epoll Linux_(glibc_2.17) x86_64'
 
 # report STATUS WHAT [LOG]: one test; what the compiler and linker said stands below it.
 report()
@@ -98,10 +98,12 @@ linked()
 	grep '^CMOCKA = true$' config.mk && make -j"$jobs" test-programs
 }
 
+# support SYSTEM PROCESSOR BACKEND WHAT
 support()
 {
-	[ -z "$WEIR_SUPPORT" ] || printf '%s\t%s\t%s\tlinked\treal headers, by zig: %s\n' \
-		"$(echo "$1" | tr _ ' ')" "$2" "$3" "$4" >>"$WEIR_SUPPORT"
+	[ -n "$WEIR_SUPPORT" ] || return 0
+	printf '%s\t%s\t%s\tlinked\treal headers, by zig: %s\n' "$1" "$2" "$3" "$4" >>"$WEIR_SUPPORT"
+	printf '%s\t%s\tselect\tcompiled\treal headers, by zig\n' "$1" "$2" >>"$WEIR_SUPPORT"
 }
 
 # check_target TARGET HOST BACKEND SYSTEM PROCESSOR
@@ -124,7 +126,7 @@ check_target()
 		what="$what, tests"
 	fi
 	echo "# $1: $(($(date +%s) - begin)) s"
-	[ $failures != $before ] || support "$4" "$5" "$3" "$what"
+	[ $failures != $before ] || support "$(echo "$4" | tr _ ' ')" "$5" "$3" "$what"
 	# Programs take up to a hundred megabytes a target.
 	cd "$scratch" && rm -rf "./$1"
 }
