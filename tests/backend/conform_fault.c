@@ -45,8 +45,10 @@ static void opening_and_closing_leaves_nothing(void **state)
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(bed_open(&b), 0);
 		weir__poller_close(b.p);
+		b.p = NULL;
 		assert_int_equal(b.mem.used, 0);
 	}
+	bed_end(&b);
 	assert_int_equal(open_descriptors(), before);
 }
 
