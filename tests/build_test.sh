@@ -125,6 +125,23 @@ else
 	claim 'config.log has the source and the reason' grep 'sys/devpoll.h' "$scratch/refused/config.log"
 fi
 
+# tcc has no <stdatomic.h> up to 0.9.27. One that has it must build what works.
+tcc_works_or_is_refused()
+{
+	if below tcc "$tree/configure" CC=tcc CFLAGS=-g >"$scratch/tcc.out" 2>&1; then
+		below tcc "$make" all tests/backend/conformance_test &&
+			below tcc ./tests/backend/conformance_test
+	else
+		cat "$scratch/tcc.out"
+		[ "$(wc -l <"$scratch/tcc.out")" -eq 1 ] && grep 'stdatomic.h' "$scratch/tcc.out"
+	fi
+}
+if command -v tcc >/dev/null 2>&1; then
+	claim 'tcc works, or is refused with the reason' tcc_works_or_is_refused
+else
+	skip 'tcc works, or is refused with the reason' 'it is not here'
+fi
+
 others_folder()
 {
 	mkdir "$scratch/others" && echo 'all:' >"$scratch/others/Makefile" &&

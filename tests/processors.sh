@@ -99,7 +99,7 @@ elsewhere()
 		LDFLAGS="$links" LIBS="$repair"
 	way "$place" "$programs" --backend=epoll "$@"
 	parts='tests/backend/sys_test tests/backend/conformance_test'
-	how=${how%%,*}', the conformance suite'
+	how='select: the conformance suite'
 	leave_out="$leave_out EXAMPLE_PROGRAMS= TOOL_PROGRAMS="
 	way "$place-select" "$programs" --backend=select $narrow "$@"
 	unset WEIR_TEST_SECONDS

@@ -24,13 +24,12 @@ expected()
 	sed "s/ *| */$tab/g" <<-'EOT'
 	FreeBSD | riscv64, powerpc64 | kqueue | expected | as on its other processors
 	DragonFly BSD | x86_64 | kqueue | expected | FreeBSD's interface
-	illumos | x86_64 | /dev/poll | expected | from the driver's source
-	Solaris 10, 11 | sparc, x86_64 | /dev/poll | expected | from its manual
+	Solaris 11 | sparc, x86_64 | /dev/poll | expected | from its manual
 	other POSIX systems | any | select | expected | what POSIX has
 	EOT
 }
 
-# One line per system and processor: a key to sort by, both, a cell per backend, and how.
+# One line per system and processor: a key to sort by, both, how, and a cell per backend.
 cells()
 {
 	awk -F "$tab" '
@@ -71,12 +70,33 @@ cells()
 			split(row, part, FS)
 			split(part[1], word, " ")
 			place = index(systems, word[1])
-			printf "%03d.%d\t%s", place ? place : 999, 9 - top[row], row
+			printf "%03d.%d\t%s\t%s", place ? place : 999, 9 - top[row], row, ways(row)
 			for (i = 1; i <= 4; i++)
 				printf "\t%s", show(best[row FS i])
-			printf "\t%s\n", ways(row)
+			print ""
 		}
 	}' | sort
+}
+
+# Processors of which the same is known share a line.
+lines()
+{
+	awk -F "$tab" '
+	{
+		known = $1 FS $2 FS $4 FS $5 FS $6 FS $7 FS $8
+		if (!(known in processors))
+			order[++n] = known
+		processors[known] = processors[known] (processors[known] == "" ? "" : ", ") $3
+	}
+	END {
+		for (i = 1; i <= n; i++) {
+			split(order[i], part, FS)
+			line = "| " part[2] " | " processors[order[i]] " |"
+			for (j = 4; j <= 7; j++)
+				line = line (part[j] == "" ? " |" : " " part[j] " |")
+			print line " " part[3] " |"
+		}
+	}'
 }
 
 table()
@@ -85,7 +105,7 @@ table()
 	echo
 	echo '| system | processor | epoll | kqueue | /dev/poll | select | how |'
 	echo '|---|---|---|---|---|---|---|'
-	expected | cat "$1" - | cells | cut -f 2- | sed "s/^/| /; s/$tab/ | /g; s/\$/ |/; s/|  |/| |/g; s/|  |/| |/g"
+	expected | cat "$1" - | cells | lines
 	echo
 	echo "$end"
 }
@@ -114,10 +134,11 @@ write()
 claims()
 {
 	awk -F ' *[|] *' 'BEGIN { split("epoll kqueue /dev/poll select", backend, " ") }
-	/^\| [^s-]/ || /^\| s[^y]/ {
+	/^\| / && !/^\| system / {
+		n = split($3, processor, ", ")
 		for (i = 4; i <= 7; i++)
-			if ($i != "")
-				print $2 ", " $3 ", " backend[i - 3] ": " $i
+			for (j = 1; $i != "" && j <= n; j++)
+				print $2 ", " processor[j] ", " backend[i - 3] ": " $i
 	}'
 }
 
