@@ -23,6 +23,10 @@ for name in open open64 write pwrite pwrite64 ioctl close; do
 	devpoll_wraps="$devpoll_wraps,--wrap=$name"
 done
 
+# As the objects of the folder were compiled: sanitizers are among these.
+standard=$(sed -n 's/^STANDARD = //p' config.mk)
+flags=$(sed -n 's/^CFLAGS = //p' config.mk)
+
 # The backends that can run here: for the scripts.
 # shellcheck disable=SC2034
 backends='epoll kqueue devpoll select'
@@ -37,7 +41,8 @@ stand_in()
 	kqueue | devpoll)
 		object=$2 name=$1
 		shift 2
-		${CC:-cc} -std=c11 -w -O1 -I"$here" "$@" -c "$here/$name.c" -o "$object"
+		# shellcheck disable=SC2086 # lists
+		${CC:-cc} $standard $flags -w -I"$here" "$@" -c "$here/$name.c" -o "$object"
 		;;
 	esac
 }
@@ -52,7 +57,8 @@ conformance_test()
 	devpoll) set -- "$@" "$devpoll_wraps" "$standin" ;;
 	esac
 	# With a library that checks its macros: FD_SET beyond FD_SETSIZE aborts.
-	${CC:-cc} -std=c11 -w -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -I. -I"$src" \
-		-I"$src/tests/standins/$backend" -pthread "$file" tests/backend/conform*.o libweir.a \
+	# shellcheck disable=SC2086 # lists
+	${CC:-cc} $standard $flags -w -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -I. -I"$src" \
+		-I"$src/tests/standins/$backend" "$file" tests/backend/conform*.o libweir.a \
 		"$@" -lcmocka -o "$output"
 }
