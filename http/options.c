@@ -58,6 +58,7 @@ bool weir__options_settle(weir_server_opts *o)
 		{&o->max_pipelined, 64, any, true},
 		{&o->max_requests, WEIR_OFF, UINT16_MAX - 1, true},
 		{&o->head_ms, 10000, ms, false},
+		{&o->defer_ms, WEIR_OFF, ms, true},
 		{&o->idle_ms, 75000, ms, false},
 		{&o->drain_idle_ms, 5000, ms, true},
 		{&o->body_ms, 10000, ms, false},

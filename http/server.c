@@ -90,9 +90,11 @@ static struct weir__owner *new_owner(weir_server *server)
 
 int weir_server_listen(weir_server *server, weir_listener **out, const char *address)
 {
+	const weir_stream_opts how = {.defer_ms = server->opts.defer_ms};
+
 	if (out)
 		*out = NULL;
-	return server->draining ? WEIR_ESTATE : weir__listen(server->owner, out, address, NULL);
+	return server->draining ? WEIR_ESTATE : weir__listen(server->owner, out, address, &how);
 }
 
 int weir_server_adopt(weir_server *server, int fd)

@@ -296,6 +296,8 @@ typedef struct weir_server_opts {
 	int32_t head_ms;       /* for the head, from accept or, later, its first octet;
 				  0: 10 s (408; silence and empty lines are closed without
 				  a reply) */
+	int32_t defer_ms;      /* as of weir_stream_opts: who sends nothing is not accepted, and
+				  costs nothing; head_ms counts from accept. 0 or WEIR_OFF: is */
 	int32_t idle_ms;       /* between requests; 0: 75 s (closed without a reply) */
 	int32_t drain_idle_ms; /* the same once the server is drained, if it is less; 0: 5 s;
 				  WEIR_OFF: idle ones are closed at once then, and requests

@@ -3,6 +3,8 @@
  * of the same loop, so that nothing waits for anything but events. What depends
  * on time is tested in tests/memio/http_conn_test.c.
  */
+#include "config.h"
+
 #include "tests/support/net.h"
 
 #include <errno.h>
@@ -14,6 +16,9 @@
 #include <unistd.h>
 
 #include "http/weir_http.h"
+
+/* Whether this kernel keeps silent clients waiting. (A BSD may, if its filter is loaded.) */
+#define DEFERS HAVE_TCP_DEFER_ACCEPT
 
 #define HELLO "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -328,6 +333,28 @@ static void a_server_listens_on_any_number_of_addresses(void **state)
 	assert_int_equal(weir_server_connections(server), 2);
 }
 
+/* It costs no connection, and is served as soon as it speaks. */
+static void who_is_silent_may_be_left_to_the_kernel(void **state)
+{
+	struct net *net = *state;
+	const weir_server_opts opts = {.request = say_hello, .defer_ms = 600000};
+	weir_listener *listener;
+	char address[64];
+
+	memset(&app, 0, sizeof app);
+	assert_int_equal(weir_server_new(&server, net->loop, &opts), 0);
+	assert_int_equal(weir_server_listen(server, &listener, "127.0.0.1:0"), 0);
+	assert_true(weir_listener_address(listener, address, sizeof address) > 0);
+	struct side *c = net_connect(net, address, NULL);
+	while (!c->opens)
+		net_turn(net);
+	net_turns(net, 50);
+	assert_int_equal(weir_server_connections(server), DEFERS ? 0 : 1);
+	side_write(c, HELLO);
+	wait_for(c, "Hello World\n", 1);
+	assert_int_equal(weir_server_connections(server), 1);
+}
+
 static void a_drained_loop_ends(void **state)
 {
 	struct net *net = *state;
@@ -457,6 +484,7 @@ int main(void)
 		NET_TEST(an_upload_is_echoed_with_backpressure),
 		NET_TEST(chunks_are_echoed),
 		NET_TEST(a_server_listens_on_any_number_of_addresses),
+		NET_TEST(who_is_silent_may_be_left_to_the_kernel),
 		NET_TEST(a_drained_loop_ends),
 		NET_TEST(a_listener_that_was_closed_is_not_closed_again),
 		NET_TEST(one_that_was_accepted_elsewhere_is_served),

@@ -2247,6 +2247,7 @@ static void options_are_checked(void **state)
 		{.request = bed_hello, .max_pipelined = -2},
 		{.request = bed_hello, .max_requests = 65535},
 		{.request = bed_hello, .drain_idle_ms = -2},
+		{.request = bed_hello, .defer_ms = -2},
 	};
 	static const weir_server_opts good = {.request = bed_hello,
 	                                      .max_body = WEIR_OFF,
@@ -2255,6 +2256,7 @@ static void options_are_checked(void **state)
 	                                      .max_per_peer = WEIR_OFF,
 	                                      .max_pipelined = WEIR_OFF,
 	                                      .drain_idle_ms = WEIR_OFF,
+	                                      .defer_ms = WEIR_OFF,
 	                                      .body_rate = WEIR_OFF,
 	                                      .write_rate = WEIR_OFF,
 	                                      .max_queue = 1000};
