@@ -2,9 +2,7 @@
  * Are octets moved through descriptors of any kind as backend/sys.h says: without
  * waiting, in part, and without SIGPIPE?
  */
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700
-#endif
+#include "tests/support/system.h"
 
 #include "tests/backend/sys_bed.h"
 

@@ -2,9 +2,7 @@
  * Do octets go from a file into a socket as weir__sys_sendfile says, in whichever form
  * the system has it, or in none?
  */
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700
-#endif
+#include "tests/support/system.h"
 
 #include "tests/backend/sys_bed.h"
 

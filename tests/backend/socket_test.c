@@ -3,9 +3,7 @@
  */
 #include "config.h"
 
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700
-#endif
+#include "tests/support/system.h"
 
 #include "tests/backend/sys_bed.h"
 
