@@ -92,6 +92,8 @@ first_lane()
 		without epoll-gcc gcc
 	fi
 	stand_ins || return 0
+	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS= EXAMPLE_PROGRAMS= TOOL_PROGRAMS='
+	parts='tests/backend/conformance_test tests/backend/file_test'
 	# NetBSD has no sendfile: Darwin's, which has kqueue as well, is played in its place.
 	on_kqueue kqueue-netbsd 'tests/backend/conformance_test tests/backend/file_test' NETBSD DARWIN
 	on_devpoll devpoll-solaris10 tests/backend/conformance_test solaris10
@@ -99,6 +101,7 @@ first_lane()
 
 second_lane()
 {
+	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 	# As if the system had nothing of its own.
 	way bare 'tests/backend/*_test tests/loopback/*_test' --backend=select --without=all CFLAGS='-O1 -g'
 	stand_ins || return 0
@@ -112,6 +115,7 @@ third_lane()
 {
 	if have clang; then
 		way epoll-clang "$programs" --backend=epoll --without=epoll_create1,epollexclusive CC=clang
+		leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 		way sanitizers "$programs" --backend=epoll CC=clang --enable-sanitizers CFLAGS='-O1 -g'
 	else

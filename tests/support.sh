@@ -23,9 +23,7 @@ expected()
 {
 	sed "s/ *| */$tab/g" <<-'EOT'
 	FreeBSD | riscv64, powerpc64 | kqueue | expected | as on its other processors
-	DragonFly BSD | x86_64 | kqueue | expected | FreeBSD's interface
 	Solaris 11 | sparc, x86_64 | /dev/poll | expected | from its manual
-	other POSIX systems | any | select | expected | what POSIX has
 	EOT
 }
 

@@ -649,11 +649,24 @@ static void what_cannot_be_run_is_reported_with_its_reason(void **state)
 	assert_int_equal(run_file(make_file("dangling", "#!/nowhere/sh\n", 0755)), -1000 - ENOENT);
 }
 
-/* As execvp has it. */
+static int exec_file(void *file)
+{
+	char *argv[] = {file, NULL};
+
+	(void)execvp(file, argv);
+	return errno;
+}
+
+/* As execvp has it, which on some systems (musl) knows no such scripts. */
 static void a_file_without_a_first_line_is_a_script_of_the_shell(void **state)
 {
+	char file[160];
+
 	(void)state;
-	assert_int_equal(run_file(make_file("script", "exit 7\n", 0755)), 7);
+	(void)snprintf(file, sizeof file, "%s", make_file("script", "exit 7\n", 0755));
+	const int here = test_in_child(exec_file, file);
+	assert_true(here == 7 || here == ENOEXEC);
+	assert_int_equal(run_file(file), here == 7 ? 7 : -1000 - ENOEXEC);
 }
 
 static void the_path_of_its_own_environment_is_searched(void **state)
