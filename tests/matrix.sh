@@ -46,9 +46,11 @@ standin()
 		"$src/tests/standins/$1/$1.c" -o "$scratch/standin_$2.o"
 }
 
-# Programs only: the scripts test the build itself and the examples, and once is enough.
+# Programs only: the scripts test the build itself and the examples, and once is enough. What does
+# not see the poller is not built for others: all of it runs in epoll-gcc and under sanitizers.
 # shellcheck disable=SC2016
 programs='$(TEST_PROGRAMS)'
+by_poller="$(listed BACKEND_TESTS)$(listed LOOPBACK_TESTS)"
 
 stand_ins()
 {
@@ -65,7 +67,7 @@ on_kqueue()
 	level=stand-in
 	standin kqueue "$1" "-DSTANDIN_$3"
 	standin sendfile "$1-sendfile"
-	way "$1" "$2" --backend=kqueue $fewer,sendfile_linux CFLAGS='-O1 -g' \
+	way "$1" "$2" --backend=kqueue $fewer,sendfile_linux CFLAGS=-O1 \
 		LDFLAGS='-Wl,--wrap=close' LIBS="$scratch/standin_$1.o $scratch/standin_$1-sendfile.o" \
 		CPPFLAGS="-I$src/tests/standins/kqueue -DSTANDIN_$3 \
 			-I$src/tests/standins/sendfile -DSTANDIN_SENDFILE_$4"
@@ -77,7 +79,7 @@ on_devpoll()
 	standin devpoll "$1"
 	standin sendfile "$1-sendfile"
 	export WEIR_STANDIN_DEVPOLL="$3"
-	way "$1" "$2" --backend=devpoll $fewer CFLAGS='-O1 -g' LDFLAGS="$devpoll_wraps" \
+	way "$1" "$2" --backend=devpoll $fewer CFLAGS=-O1 LDFLAGS="$devpoll_wraps" \
 		LIBS="$scratch/standin_$1.o $scratch/standin_$1-sendfile.o" \
 		CPPFLAGS="-I$src/tests/standins/devpoll \
 			-I$src/tests/standins/sendfile -DSTANDIN_SENDFILE_SOLARIS"
@@ -101,9 +103,9 @@ first_lane()
 
 second_lane()
 {
-	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
+	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS=' parts=$by_poller
 	# As if the system had nothing of its own.
-	way bare 'tests/backend/*_test tests/loopback/*_test' --backend=select --without=all CFLAGS='-O1 -g'
+	way bare "$programs" --backend=select --without=all CFLAGS=-O1
 	stand_ins || return 0
 	# Strict, the stand-ins abort on misuse; lenient, they do what the kernels do about it.
 	export WEIR_STANDIN_STRICT=1
@@ -114,7 +116,7 @@ second_lane()
 third_lane()
 {
 	if have clang; then
-		way epoll-clang "$programs" --backend=epoll --without=epoll_create1,epollexclusive CC=clang
+		way epoll-clang "$by_poller" --backend=epoll --without=epoll_create1,epollexclusive CC=clang
 		leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 		way sanitizers "$programs" --backend=epoll CC=clang --enable-sanitizers CFLAGS='-O1 -g'
@@ -122,7 +124,8 @@ third_lane()
 		without epoll-clang clang
 		way sanitizers "$programs" --backend=epoll --enable-sanitizers CFLAGS='-O1 -g'
 	fi
-	way select "$programs tests/examples_test.sh" --backend=select --enable-debug --without=pidfd CFLAGS='-O1 -g'
+	parts=$by_poller
+	way select "$programs tests/examples_test.sh" --backend=select --enable-debug --without=pidfd CFLAGS=-O1
 }
 
 # The headers and, with ZIG, the C libraries of other systems. That script counts as tests do, and

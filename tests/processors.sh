@@ -38,23 +38,28 @@ emulate()
 
 # ---- what is built and run ----
 
-# listed NAME: the programs of a list of the Makefile.
-listed()
+# What most depends on the processor, and what goes through the kernel's structures; the rest does so
+# through these, and takes minutes where it is emulated. (The parser's fixtures are told by
+# fixture-events in any case.)
+few=$(echo "$(listed UNIT_TESTS) $(listed BACKEND_TESTS)" |
+	sed 's|tests/unit/parse_test||; s|tests/backend/process_test||')
+few="$few tests/loopback/loop_test tests/loopback/timer_test"
+some="$few tests/memio/http_conn_test tests/memio/http_limit_test"
+some="$some tests/loopback/stream_test tests/loopback/http_test"
+
+# select_beside: in the build folder of another poller, the conformance suite with select; nothing
+# where no such thing is wanted.
+select_beside()
 {
-	sed -n "/^$1 = /,/^\$/s/^	\(.*\)\.c .*/\1/p" "$src/Makefile" | tr '\n' ' '
+	[ -n "$beside" ] || return 0
+	# shellcheck disable=SC2086
+	$compiler -std=c11 -O1 -I. -I"$src" -o $beside "$src/backend/select.c" \
+		tests/backend/conform*.o libweir.a $links -lcmocka $repair -pthread
 }
 
-# What most depends on the processor, and what goes through the kernel's structures; the rest does so
-# through these, and takes minutes where it is emulated.
-# (Of the parser's fixtures fixture-events tells in any case.)
-some=$(echo "$(listed UNIT_TESTS) $(listed BACKEND_TESTS)" |
-	sed 's|tests/unit/parse_test||; s|tests/backend/process_test||')
-some="$some tests/memio/http_conn_test tests/memio/http_limit_test"
-some="$some tests/loopback/loop_test tests/loopback/stream_test tests/loopback/http_test"
-
-# elsewhere NAME PROCESSOR RUNNER all|some CC… [-- OPTION…]: on epoll all programs or some of them,
-# and on select the conformance suite. RUNNER is the name of an emulator, tried if this machine does
-# not run what CC makes.
+# elsewhere NAME PROCESSOR RUNNER MUCH CC… [-- OPTION…]: on epoll few, some or all programs, and on
+# select the conformance suite. RUNNER is the name of an emulator, tried if this machine does not run
+# what CC makes.
 elsewhere()
 {
 	place=$1 processor=$2 emulator=$3 much=$4 compiler=
@@ -64,7 +69,7 @@ elsewhere()
 		shift
 	done
 	[ $# = 0 ] || shift
-	wanted "$place" || wanted "$place-select" || return 0
+	wanted "$place" || return 0
 	have "${compiler%% *}" || { without "$place" "${compiler%% *}" && return 0; }
 	# shellcheck disable=SC2086
 	if runs $compiler; then
@@ -77,10 +82,7 @@ elsewhere()
 	# shellcheck disable=SC2086
 	sh "$src/tests/cmocka.sh" "$libraries" $compiler 2>"$scratch/why" ||
 		{ without "$place" "$(cat "$scratch/why")" && return 0; }
-	links="${static+-static }-L$libraries/lib" repair='' narrow=
-	# An emulator may need several times as long, and so does a malloc that asks the kernel often.
-	export WEIR_TEST_SECONDS=480
-	how=natively
+	links="${static+-static }-L$libraries/lib" repair='' how=natively
 	if [ -n "$emulator" ]; then
 		how=qemu-user
 		repair=$scratch/repair-$place.o
@@ -88,22 +90,24 @@ elsewhere()
 		$compiler -O1 -c "$src/tests/standins/emulator/repair.c" -o "$repair" || return 1
 		links="$links $(repaired)"
 		# The emulator has sets of its own for select, of the usual size.
-		narrow=--without=big_select
+		set -- "$@" --without=big_select
 	fi
+	[ "$all" = no ] || much=all
+	case $much in
+	few) parts=$few ;;
+	some) parts=$some ;;
+	all) parts=$(listed '[A-Z]*_TESTS') ;;
+	esac
+	[ "$much" = all ] || how="$how, a part of the suite"
 	# What measures and what fuzzes is not run here.
 	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
-	parts=$some
-	[ "$much" = some ] && [ "$all" = no ] || parts=$(listed '[A-Z]*_TESTS')
-	case $much$all in someno) how="$how, a part of the suite" ;; esac
-	set -- "$@" CC="$compiler" CFLAGS=-O1 CPPFLAGS="-isystem $libraries/include" \
-		LDFLAGS="$links" LIBS="$repair"
-	way "$place" "$programs" --backend=epoll "$@"
-	parts='tests/backend/fd_test tests/backend/socket_test tests/backend/conformance_test'
-	how='select: the conformance suite'
-	leave_out="$leave_out EXAMPLE_PROGRAMS= TOOL_PROGRAMS="
-	way "$place-select" "$programs" --backend=select $narrow "$@"
+	beside=tests/backend/conformance_select
+	# An emulator may need several times as long, and so does a malloc that asks the kernel often.
+	export WEIR_TEST_SECONDS=480
+	way "$place" "$programs $beside" --backend=epoll "$@" CC="$compiler" CFLAGS=-O1 \
+		CPPFLAGS="-isystem $libraries/include" LDFLAGS="$links" LIBS="$repair"
 	unset WEIR_TEST_SECONDS
-	emulator='' leave_out='' parts=''
+	emulator='' leave_out='' parts='' beside=''
 }
 
 # ---- the ways ----
@@ -118,24 +122,24 @@ processors_lane()
 	elsewhere mips mips qemu-mips-static some mips-linux-gnu-gcc -- --host=mips-linux-gnu
 	elsewhere armhf armhf qemu-arm-static some arm-linux-gnueabihf-gcc -- \
 		--host=arm-linux-gnueabihf --enable-sanitizers=undefined
-	elsewhere arm64 arm64 qemu-aarch64-static some aarch64-linux-gnu-gcc -- --host=aarch64-linux-gnu
-	elsewhere riscv64 riscv64 qemu-riscv64-static some riscv64-linux-gnu-gcc -- \
+	elsewhere arm64 arm64 qemu-aarch64-static few aarch64-linux-gnu-gcc -- --host=aarch64-linux-gnu
+	elsewhere riscv64 riscv64 qemu-riscv64-static few riscv64-linux-gnu-gcc -- \
 		--host=riscv64-linux-gnu
 	# The package is gcc-12-multilib: gcc-multilib does not go together with those above.
 	i386='gcc-12 -m32 -idirafter /usr/include/x86_64-linux-gnu'
 	# shellcheck disable=SC2086
-	elsewhere i386 i386 qemu-i386-static some $i386
+	elsewhere i386 i386 qemu-i386-static few $i386
 	# As old programs have it: configure asks for 64 bits otherwise.
 	system='Linux (glibc, 32-bit time_t)'
 	# shellcheck disable=SC2086
-	elsewhere i386-time32 i386 qemu-i386-static some $i386 -D_TIME_BITS=32
+	elsewhere i386-time32 i386 qemu-i386-static few $i386 -D_TIME_BITS=32
 	system='Linux (musl)'
 	# Its CMSG_NXTHDR gives that warning wherever it stands.
-	elsewhere musl "$(uname -m)" none some musl-gcc -Wno-sign-conversion
+	elsewhere musl "$(uname -m)" none few musl-gcc -Wno-sign-conversion
 	system='Linux (glibc 2.17)'
 	unset static
 	if [ -n "${ZIG-}" ]; then
-		elsewhere glibc-2.17 x86_64 none some "$ZIG" cc -target x86_64-linux-gnu.2.17
+		elsewhere glibc-2.17 x86_64 none few "$ZIG" cc -target x86_64-linux-gnu.2.17
 	else
 		without glibc-2.17 'ZIG does not name a zig, whose C library can be that old'
 	fi

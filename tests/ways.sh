@@ -33,7 +33,8 @@ wanted()
 }
 
 # What a way is about: those of other processors, C libraries and stand-ins say so, and whether
-# their programs are emulated, which macros are empty, and which tests are built.
+# their programs are emulated, which macros are empty, which tests are built, and what the conformance
+# suite with select is called if it is run, too.
 system=$(uname -s)
 [ "$system" != Linux ] || system='Linux (glibc)'
 ! ldd --version 2>&1 | grep musl >/dev/null || system='Linux (musl)'
@@ -43,6 +44,13 @@ how=natively
 emulator=
 leave_out=
 parts=
+beside=
+
+# listed NAME: the programs of a list of the Makefile.
+listed()
+{
+	sed -n "/^$1 = /,/^\$/s/^	\(.*\)\.c .*/\1/p" "$src/Makefile" | tr '\n' ' '
+}
 
 # way NAME TESTS [OPTION…]: configures, builds and tests in a folder of its own, and leaves three
 # numbers in NAME.sums. A build that fails, or a run without a test, is a failure like others.
@@ -57,7 +65,7 @@ way()
 		cd "$scratch/$name" && "$src/configure" --enable-werror "$@" || exit 1
 		# shellcheck disable=SC2086
 		set -- $leave_out ${parts:+"TEST_PROGRAMS=$parts"}
-		make -j"$jobs" "$@" all && make -j"$jobs" "$@" test-programs && emulate &&
+		make -j"$jobs" "$@" all && make -j"$jobs" "$@" test-programs && select_beside && emulate &&
 			make "$@" check ${tests:+"TESTS=$tests"} && tell_events
 	) >"$scratch/$name.log" 2>&1
 	status=$?
@@ -90,9 +98,15 @@ tell_events()
 		WEIR_SRCDIR=$src ./tests/tools/fixture-events >"$scratch/$name.events"
 }
 
-# prove NAME: a row for what a way that passed has shown.
+# row BACKEND LEVEL HOW
+row()
+{
+	printf '%s\t%s\t%s\t%s\t%s\n' "$system" "$processor" "$1" "$2" "$3" >>"$WEIR_SUPPORT"
+}
+
+# prove NAME: what a way that passed has shown.
 prove()
 {
-	printf '%s\t%s\t%s\t%s\t%s\n' "$system" "$processor" \
-		"$(sed -n 's/^BACKEND = //p' "$scratch/$1/config.mk")" "$level" "$how" >>"$WEIR_SUPPORT"
+	row "$(sed -n 's/^BACKEND = //p' "$scratch/$1/config.mk")" "$level" "$how"
+	[ -z "$beside" ] || row select executed 'select: the conformance suite'
 }

@@ -1264,7 +1264,7 @@ static void no_octets_and_descriptors_do_any_harm(void **state)
 	const int writer = new_pipe(&theirs), fds = test_open_fds();
 	size_t blocks = 0;
 
-	for (uint64_t row = 0; row < 4000; row++) {
+	for (uint64_t row = 0; row < 1200; row++) {
 		struct party *a;
 		const int raw = alone(net, &opts, &a);
 		test_dice(row);
@@ -1290,9 +1290,9 @@ static void no_octets_and_descriptors_do_any_harm(void **state)
 			(void)close(raw);
 		party_clear(a);
 		assert_int_equal(test_open_fds(), fds);
-		if (row == 1000)
+		if (row == 300)
 			blocks = net->alloc.live_blocks;
-		if (row > 1000)
+		if (row > 300)
 			assert_true(net->alloc.live_blocks <= blocks + 8);
 	}
 	(void)close(writer);
@@ -2203,7 +2203,7 @@ static void whatever_is_called_everything_has_one_owner(void **state)
 	};
 	const int fds = test_open_fds();
 
-	for (uint64_t row = 0; row < 2000; row++) {
+	for (uint64_t row = 0; row < 600; row++) {
 		test_dice(row);
 		storm_round(*state, &opts[row % 3]);
 		assert_int_equal(test_open_fds(), fds);
