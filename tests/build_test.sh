@@ -286,11 +286,8 @@ headers_rebuild()
 	for header in backend/sys.h core/weir.h http/parse.h; do
 		rebuilt_by "$header" >"$scratch/actual"
 		grep " $header\$" "$scratch/includes" | sed 's/ .*//' >"$scratch/expected"
-		[ -s "$scratch/expected" ] && cmp "$scratch/actual" "$scratch/expected" || {
-			echo "$header:"
-			diff "$scratch/actual" "$scratch/expected"
-			return 1
-		}
+		echo "$header:"
+		[ -s "$scratch/expected" ] && diff "$scratch/actual" "$scratch/expected" || return 1
 	done
 }
 claim 'editing a header rebuilds exactly what includes it' headers_rebuild
