@@ -52,9 +52,9 @@ some="$some tests/loopback/stream_test tests/loopback/http_test"
 select_beside()
 {
 	[ -n "$beside" ] || return 0
-	# shellcheck disable=SC2086
-	$compiler -std=c11 -O1 -I. -I"$src" -o $beside "$src/backend/select.c" \
-		tests/backend/conform*.o libweir.a $links -lcmocka $repair -pthread
+	# shellcheck disable=SC2046,SC2086
+	$compiler $(sed -n 's/^STANDARD = //p' config.mk) -O1 -I. -I"$src" -o $beside "$src/backend/select.c" \
+		tests/backend/conform*.o libweir.a $links -lcmocka $repair
 }
 
 # elsewhere NAME PROCESSOR RUNNER MUCH CC… [-- OPTION…]: on epoll few, some or all programs, and on
