@@ -96,13 +96,15 @@ first_lane()
 	stand_ins || return 0
 	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS= EXAMPLE_PROGRAMS= TOOL_PROGRAMS='
 	parts='tests/backend/conformance_test tests/backend/file_test'
-	# NetBSD has no sendfile: Darwin's, which has kqueue as well, is played in its place.
-	on_kqueue kqueue-netbsd 'tests/backend/conformance_test tests/backend/file_test' NETBSD DARWIN
-	on_devpoll devpoll-solaris10 tests/backend/conformance_test solaris10
+	# What Solaris 10 does otherwise, tests/pollers_test.sh plays. NetBSD has no sendfile: Darwin's,
+	# which has kqueue as well, is played in its place.
+	on_kqueue kqueue-netbsd "$programs" NETBSD DARWIN
 }
 
 second_lane()
 {
+	# Long fixtures are cut everywhere in epoll-gcc alone.
+	export WEIR_QUICK=1
 	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS=' parts=$by_poller
 	# As if the system had nothing of its own.
 	way bare "$programs" --backend=select --without=all CFLAGS=-O1
@@ -115,16 +117,19 @@ second_lane()
 
 third_lane()
 {
+	export WEIR_QUICK=1
 	if have clang; then
-		way epoll-clang "$by_poller" --backend=epoll --without=epoll_create1,epollexclusive CC=clang
+		way epoll-clang "$by_poller" --backend=epoll --without=epoll_create1,epollexclusive CC=clang CFLAGS=-O2
 		leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-		way sanitizers "$programs" --backend=epoll CC=clang --enable-sanitizers CFLAGS='-O1 -g'
+		way sanitizers "$programs" --backend=epoll CC=clang --enable-sanitizers CFLAGS='-O1 -gline-tables-only'
 	else
 		without epoll-clang clang
-		way sanitizers "$programs" --backend=epoll --enable-sanitizers CFLAGS='-O1 -g'
+		way sanitizers "$programs" --backend=epoll --enable-sanitizers CFLAGS='-O1 -gline-tables-only'
 	fi
-	parts=$by_poller
+	# All that depends on the poller ran in `bare`: here what depends on large sets or on the checks.
+	parts='tests/backend/conformance_test tests/loopback/loop_test tests/loopback/timer_test
+		tests/loopback/stream_test tests/loopback/http_test tests/loopback/exhaust_test'
 	way select "$programs tests/examples_test.sh" --backend=select --enable-debug --without=pidfd CFLAGS=-O1
 }
 

@@ -99,8 +99,9 @@ elsewhere()
 	all) parts=$(listed '[A-Z]*_TESTS') ;;
 	esac
 	[ "$much" = all ] || how="$how, a part of the suite"
-	# What measures and what fuzzes is not run here.
+	# What measures and what fuzzes is not run here, and what scripts need only with all else.
 	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
+	[ "$much" = all ] || leave_out="$leave_out TOOL_PROGRAMS=tests/tools/fixture-events"
 	beside=tests/backend/conformance_select
 	# An emulator may need several times as long, and so does a malloc that asks the kernel often.
 	export WEIR_TEST_SECONDS=480
@@ -116,11 +117,12 @@ elsewhere()
 # the undefined behaviour sanitizer on one of 64 bits that begins with the large end, and on one of 32.
 processors_lane()
 {
+	export WEIR_QUICK=1
 	static=yes
 	elsewhere s390x s390x qemu-s390x-static some s390x-linux-gnu-gcc -- \
 		--host=s390x-linux-gnu --enable-sanitizers=undefined
-	elsewhere mips mips qemu-mips-static some mips-linux-gnu-gcc -- --host=mips-linux-gnu
-	elsewhere armhf armhf qemu-arm-static some arm-linux-gnueabihf-gcc -- \
+	elsewhere mips mips qemu-mips-static few mips-linux-gnu-gcc -- --host=mips-linux-gnu
+	elsewhere armhf armhf qemu-arm-static few arm-linux-gnueabihf-gcc -- \
 		--host=arm-linux-gnueabihf --enable-sanitizers=undefined
 	elsewhere arm64 arm64 qemu-aarch64-static few aarch64-linux-gnu-gcc -- --host=aarch64-linux-gnu
 	elsewhere riscv64 riscv64 qemu-riscv64-static few riscv64-linux-gnu-gcc -- \
