@@ -7,7 +7,7 @@
 # programs as well. Nothing is run.
 #
 #   ZIG              the path of a zig (tests/zig.sh finds one)
-#   WEIR_PORT_TESTS  targets whose tests are linked, too (default: all)
+#   WEIR_PORT_TESTS  targets whose tests are linked, too (default: all; empty: none)
 #   WEIR_SUPPORT     a file to which a line is added for each target that passed: see
 #                    tests/portcheck.sh
 set -u

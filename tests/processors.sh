@@ -101,7 +101,8 @@ elsewhere()
 	[ "$much" = all ] || how="$how, a part of the suite"
 	# What measures and what fuzzes is not run here, and what scripts need only with all else.
 	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
-	[ "$much" = all ] || leave_out="$leave_out TOOL_PROGRAMS=tests/tools/fixture-events"
+	[ "$much" = all ] ||
+		leave_out="$leave_out EXAMPLE_PROGRAMS= TOOL_PROGRAMS=tests/tools/fixture-events"
 	beside=tests/backend/conformance_select
 	# An emulator may need several times as long, and so does a malloc that asks the kernel often.
 	export WEIR_TEST_SECONDS=480
@@ -129,8 +130,9 @@ processors_lane()
 		--host=riscv64-linux-gnu
 	# The package is gcc-12-multilib: gcc-multilib does not go together with those above.
 	i386='gcc-12 -m32 -idirafter /usr/include/x86_64-linux-gnu'
+	# As the other processors of 32 bits have time, too; one of them is enough for every change.
 	# shellcheck disable=SC2086
-	elsewhere i386 i386 qemu-i386-static few $i386
+	[ "$all" = no ] || elsewhere i386 i386 qemu-i386-static all $i386
 	# As old programs have it: configure asks for 64 bits otherwise.
 	system='Linux (glibc, 32-bit time_t)'
 	# shellcheck disable=SC2086
