@@ -6,6 +6,7 @@
 #
 #   WEIR_RUN_UNDER     a command before each program, e.g. "valgrind -q --error-exitcode=9"
 #   WEIR_TEST_SECONDS  the time a program may take (default 120; scripts five times that)
+#   WEIR_TEST_AGAIN    a status with which what runs a program ends when it dies itself: once more
 
 WEIR_SRCDIR=${WEIR_SRCDIR:-.}
 CMOCKA_MESSAGE_OUTPUT=TAP
@@ -88,16 +89,23 @@ END {
 	print substr(reasons, 2)
 }'
 
-# run_one NAME: runs it, judges it, and adds to the sums.
-run_one()
+# run NAME: its output and $status.
+run()
 {
-	begin=$(date +%s)
 	# shellcheck disable=SC2086
 	case $1 in
 	*.sh) limited $((seconds * 5)) sh "$WEIR_SRCDIR/$1" ;;
 	*) limited "$seconds" ${WEIR_RUN_UNDER-} "./$1" ;;
 	esac >"$scratch/output" 2>&1 </dev/null
 	status=$?
+}
+
+# run_one NAME: runs it, judges it, and adds to the sums.
+run_one()
+{
+	begin=$(date +%s)
+	run "$1"
+	[ "$status" != "${WEIR_TEST_AGAIN-}" ] || run "$1"
 	took=$(($(date +%s) - begin))
 
 	awk "$count" "$scratch/output" >"$scratch/counts"
