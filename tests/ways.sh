@@ -63,8 +63,8 @@ way()
 	mkdir -p "$scratch/$name"
 	(
 		cd "$scratch/$name" && "$src/configure" --enable-werror "$@" || exit 1
-		# shellcheck disable=SC2086
-		set -- $leave_out ${parts:+"TEST_PROGRAMS=$parts"}
+		# shellcheck disable=SC2086,SC2116
+		set -- $leave_out ${parts:+"TEST_PROGRAMS=$(echo $parts)"}
 		make -j"$jobs" "$@" all && make -j"$jobs" "$@" test-programs && select_beside && emulate &&
 			make "$@" check ${tests:+"TESTS=$tests"} && tell_events
 	) >"$scratch/$name.log" 2>&1

@@ -1325,7 +1325,9 @@ static void long_lived_connections_are_spread_evenly(void **state)
 	int fds[CROWD];
 
 	hive_start(h, CREW);
-	assert_true(spreads_evenly(h, fds) || spreads_evenly(h, fds) || spreads_evenly(h, fds));
+	/* Where the processors are busy elsewhere, who is run at all accepts more. */
+	for (int tries = 8; !spreads_evenly(h, fds); tries--)
+		assert_true(tries > 1);
 	hive_free(h);
 }
 
