@@ -56,7 +56,9 @@ listed()
 # numbers in NAME.sums. A build that fails, or a run without a test, is a failure like others.
 way()
 {
-	name=$1 tests=$2
+	# On one line, as make wants lists.
+	# shellcheck disable=SC2086,SC2116
+	name=$1 tests=$(echo $2)
 	shift 2
 	wanted "$name" || return 0
 	begin=$(date +%s)
