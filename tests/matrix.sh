@@ -134,10 +134,13 @@ second_lane()
 {
 	# Long fixtures are cut everywhere in epoll-gcc alone.
 	export WEIR_QUICK=1
-	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS=' parts=$by_poller
-	# As if the system had nothing of its own.
+	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
+	# As if the system had nothing of its own: what asks it for something.
+	parts="$(listed BACKEND_TESTS)tests/loopback/listen_test tests/loopback/stream_test
+		tests/loopback/child_test tests/loopback/chan_test tests/loopback/cluster_test"
 	way bare "$programs" --backend=select --without=all CFLAGS=-O1
 	stand_ins || return 0
+	parts=$by_poller
 	# Strict, the stand-ins abort on misuse; lenient, they do what the kernels do about it.
 	export WEIR_STANDIN_STRICT=1
 	on_kqueue kqueue "$programs tests/examples_test.sh" FREEBSD FREEBSD
@@ -148,11 +151,13 @@ second_lane()
 third_lane()
 {
 	export WEIR_QUICK=1
+	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 	if have clang; then
 		# The tests of what it does without; all others run under sanitizers.
-		way epoll-clang "$(listed BACKEND_TESTS)tests/loopback/cluster_test" --backend=epoll \
+		parts="$(listed BACKEND_TESTS)tests/loopback/cluster_test"
+		way epoll-clang "$programs" --backend=epoll \
 			--without=epoll_create1,epollexclusive CC=clang CFLAGS=-O2
-		leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
+		parts=
 		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 		way sanitizers "$programs" --backend=epoll CC=clang --enable-sanitizers CFLAGS='-O1 -gline-tables-only'
 	else
