@@ -56,8 +56,8 @@ select_beside()
 	same="$compiler $(sed -n 's/^STANDARD = //p' config.mk) -O1"
 	# An object of its own: one linker puts what it compiles itself behind the archives.
 	# shellcheck disable=SC2086
-	$same -I. -I"$src" -c -o $beside.o "$src/backend/select.c" &&
-		$same -o $beside $beside.o tests/backend/conform*.o libweir.a $links -lcmocka $repair
+	$same -I. -I"$src" -c -o beside.o "$src/backend/select.c" &&
+		$same -o $beside beside.o tests/backend/conform*.o libweir.a $links -lcmocka $repair
 }
 
 # elsewhere NAME PROCESSOR RUNNER MUCH CC… [-- OPTION…]: on epoll few, some or all programs, and on
