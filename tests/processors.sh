@@ -137,7 +137,8 @@ processors_lane()
 	elsewhere mips mips qemu-mips-static few mips-linux-gnu-gcc -- --host=mips-linux-gnu
 	elsewhere armhf armhf qemu-arm-static few arm-linux-gnueabihf-gcc -- \
 		--host=arm-linux-gnueabihf --enable-sanitizers=undefined
-	elsewhere arm64 arm64 qemu-aarch64-static few aarch64-linux-gnu-gcc -- --host=aarch64-linux-gnu
+	in_full arm64 || elsewhere arm64 arm64 qemu-aarch64-static few aarch64-linux-gnu-gcc -- \
+		--host=aarch64-linux-gnu
 	in_full riscv64 || elsewhere riscv64 riscv64 qemu-riscv64-static few riscv64-linux-gnu-gcc -- \
 		--host=riscv64-linux-gnu
 	# The package is gcc-12-multilib: gcc-multilib does not go together with those above.
