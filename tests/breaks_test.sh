@@ -51,7 +51,10 @@ attempt()
 	text="$1 is caught by $2"
 	sed -f "$src/tests/backend/breaks/$1.sed" "$src/backend/$backend.c" >"$file"
 	if [ ! -x "$scratch/$backend-whole" ]; then
-		echo "ok - $text # SKIP $backend cannot be built here"
+		case " $backends " in
+		*" $backend "*) echo "not ok - $text: $backend cannot be built" ;;
+		*) echo "ok - $text # SKIP its stand-in plays on Linux" ;;
+		esac
 	elif cmp -s "$file" "$src/backend/$backend.c"; then
 		echo "not ok - $text: it does not apply any more"
 	elif ! conformance_test "$backend" "$file" "$scratch/$backend.o" "$program" \
@@ -69,9 +72,9 @@ attempt()
 
 # ---- all of them ----
 
-# As they are: what cannot be built so cannot be broken either.
+# As they are.
 for backend in $backends; do
-	stand_in "$backend" "$scratch/$backend.o" &&
+	stand_in_for "$backend" "$scratch/$backend.o" &&
 		conformance_test "$backend" "$src/backend/$backend.c" "$scratch/$backend.o" \
 			"$scratch/$backend-whole"
 done >"$scratch/log" 2>&1 || sed 's/^/# /' "$scratch/log"

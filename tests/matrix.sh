@@ -3,8 +3,9 @@
 #
 # Each way has a build folder of its own below a scratch folder. Lanes of ways run side by
 # side, since tests mostly wait. Ways whose tools are not here are a line that says so; the output
-# of those that fail follows at the end. The last line adds up. With --all, those ways are run
-# in full of which otherwise a part is, and the table of what is supported is printed.
+# of those that fail follows at the end. The last line adds up. Without --all each way builds and runs
+# what it alone can show, and some are left out; with it all of them run in full, and the table of
+# what is supported is printed.
 #
 #   WEIR_SUPPORT  a file for the rows of that table (see tests/support.sh)
 #   ZIG           a zig, whose headers and C libraries are those of many systems
@@ -33,23 +34,21 @@ jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # shellcheck source=tests/processors.sh
 . "$src/tests/processors.sh"
 
-# The wraps that lead the backend's calls into the stand-ins of tests/standins.
-devpoll_wraps=-Wl
-for name in open open64 write pwrite pwrite64 ioctl close; do
-	devpoll_wraps="$devpoll_wraps,--wrap=$name"
-done
+standins=$src/tests/standins
+# shellcheck source=tests/standins/link.sh
+. "$standins/link.sh"
 
-# standin KIND NAME [FLAG]: compiles a stand-in for a kernel interface.
-standin()
-{
-	${CC:-cc} -std=c11 -O1 -g -I"$src/tests/standins/$1" ${3+"$3"} -c \
-		"$src/tests/standins/$1/$1.c" -o "$scratch/standin_$2.o"
-}
-
-# Programs only: the scripts test the build itself and the examples, and once is enough. What does
-# not see the poller is not built for others: all of it runs in epoll-gcc and under sanitizers.
+# Programs only: the scripts test the build itself and the examples, and once is enough.
 # shellcheck disable=SC2016
 programs='$(TEST_PROGRAMS)'
+
+# short LIST: without --all only these are built and run. What does not see the poller need not be run
+# with each: all of it is in epoll-gcc and under sanitizers.
+short()
+{
+	parts=
+	[ "$all" = yes ] || parts=$1
+}
 by_poller="$(listed BACKEND_TESTS)$(listed LOOPBACK_TESTS)"
 # Of these, without what is about processes.
 by_poller_alone=$(echo "$by_poller" | tr ' ' '\n' | grep -v -e /chan_test -e /child_test \
@@ -58,7 +57,7 @@ by_poller_alone=$(echo "$by_poller" | tr ' ' '\n' | grep -v -e /chan_test -e /ch
 WEIR_TEST_SECONDS=300
 export WEIR_TEST_SECONDS
 
-stand_ins()
+can_play()
 {
 	[ "$(uname -s)" = Linux ]
 }
@@ -66,30 +65,22 @@ stand_ins()
 # Systems with these interfaces have no descriptors for processes, and not all close many at once.
 fewer=--without=pidfd,close_range,closefrom
 
-# on_kqueue NAME TESTS SHAPE FORM, on_devpoll NAME TESTS MODE: with stand-ins for the kernel's
-# interface, and for the form of sendfile that such systems have.
-on_kqueue()
+# on_stand_in NAME TESTS BACKEND FORM OPTION…: with stand-ins for the kernel's interface (with
+# $shape, a flag, where it has more than one), and for the form of sendfile that such systems have.
+on_stand_in()
 {
+	name=$1 tests=$2 played=$3 form=$4
+	shift 4
+	wanted "$name" || return 0
 	level=stand-in
-	standin kqueue "$1" "-DSTANDIN_$3"
-	standin sendfile "$1-sendfile"
-	way "$1" "$2" --backend=kqueue $fewer,sendfile_linux CFLAGS=-O1 \
-		LDFLAGS='-Wl,--wrap=close' LIBS="$scratch/standin_$1.o $scratch/standin_$1-sendfile.o" \
-		CPPFLAGS="-I$src/tests/standins/kqueue -DSTANDIN_$3 \
-			-I$src/tests/standins/sendfile -DSTANDIN_SENDFILE_$4"
+	objects="$scratch/$name-poller.o $scratch/$name-sendfile.o"
+	stand_in "$played" "$scratch/$name-poller.o" ${shape:+"$shape"}
+	stand_in sendfile "$scratch/$name-sendfile.o"
+	way "$name" "$tests" --backend="$played" "$@" CFLAGS=-O1 LDFLAGS="$(wraps "$played")" \
+		LIBS="$objects" \
+		CPPFLAGS="-I$standins/$played $shape -I$standins/sendfile -DSTANDIN_SENDFILE_$form"
 }
-
-on_devpoll()
-{
-	level=stand-in
-	standin devpoll "$1"
-	standin sendfile "$1-sendfile"
-	export WEIR_STANDIN_DEVPOLL="$3"
-	way "$1" "$2" --backend=devpoll $fewer CFLAGS=-O1 LDFLAGS="$devpoll_wraps" \
-		LIBS="$scratch/standin_$1.o $scratch/standin_$1-sendfile.o" \
-		CPPFLAGS="-I$src/tests/standins/devpoll \
-			-I$src/tests/standins/sendfile -DSTANDIN_SENDFILE_SOLARIS"
-}
+shape=
 
 # Each lane is a shell of its own: what one exports the others do not see.
 first_lane()
@@ -122,12 +113,13 @@ tree_lane()
 	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS= EXAMPLE_PROGRAMS= TEST_PROGRAMS=
 		TOOL_PROGRAMS=tests/tools/after'
 	way tree "$of_tree"
-	stand_ins || return 0
+	can_play || return 0
 	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS= EXAMPLE_PROGRAMS= TOOL_PROGRAMS='
-	parts='tests/backend/conformance_test tests/backend/file_test'
+	short 'tests/backend/conformance_test tests/backend/file_test'
 	# What Solaris 10 does otherwise, tests/pollers_test.sh plays. NetBSD has no sendfile: Darwin's,
 	# which has kqueue as well, is played in its place.
-	on_kqueue kqueue-netbsd "$programs" NETBSD DARWIN
+	shape=-DSTANDIN_NETBSD
+	on_stand_in kqueue-netbsd "$programs" kqueue DARWIN $fewer,sendfile_linux
 }
 
 second_lane()
@@ -136,36 +128,39 @@ second_lane()
 	export WEIR_QUICK=1
 	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 	# As if the system had nothing of its own: what asks it for something.
-	parts="$(listed BACKEND_TESTS)tests/loopback/listen_test tests/loopback/stream_test
+	short "$(listed BACKEND_TESTS)tests/loopback/listen_test tests/loopback/stream_test
 		tests/loopback/child_test tests/loopback/chan_test tests/loopback/cluster_test"
 	way bare "$programs" --backend=select --without=all CFLAGS=-O1
-	stand_ins || return 0
-	parts=$by_poller
+	can_play || return 0
 	# Strict, the stand-ins abort on misuse; lenient, they do what the kernels do about it.
 	export WEIR_STANDIN_STRICT=1
-	on_kqueue kqueue "$programs tests/examples_test.sh" FREEBSD FREEBSD
-	parts=$by_poller_alone
-	on_devpoll devpoll "$programs tests/examples_test.sh" illumos
+	short "$by_poller"
+	shape=-DSTANDIN_FREEBSD
+	on_stand_in kqueue "$programs tests/examples_test.sh" kqueue FREEBSD $fewer,sendfile_linux
+	short "$by_poller_alone"
+	shape=
+	on_stand_in devpoll "$programs tests/examples_test.sh" devpoll SOLARIS $fewer
 }
 
 third_lane()
 {
 	export WEIR_QUICK=1
-	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 	if have clang; then
-		# The tests of what it does without; all others run under sanitizers.
-		parts="$(listed BACKEND_TESTS)tests/loopback/cluster_test"
+		# The tests of what it does without; all others run under sanitizers. What measures and
+		# what fuzzes is compiled here, too.
+		short "$(listed BACKEND_TESTS)tests/loopback/cluster_test"
 		way epoll-clang "$programs" --backend=epoll \
 			--without=epoll_create1,epollexclusive CC=clang CFLAGS=-O2
-		parts=
+		parts='' leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 		way sanitizers "$programs" --backend=epoll CC=clang --enable-sanitizers CFLAGS='-O1 -gline-tables-only'
 	else
 		without epoll-clang clang
+		leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 		way sanitizers "$programs" --backend=epoll --enable-sanitizers CFLAGS='-O1 -gline-tables-only'
 	fi
 	# All that depends on the poller ran in `bare`: here what depends on large sets or on the checks.
-	parts='tests/backend/conformance_test tests/loopback/loop_test tests/loopback/timer_test
+	short 'tests/backend/conformance_test tests/loopback/loop_test tests/loopback/timer_test
 		tests/loopback/stream_test tests/loopback/http_test tests/loopback/exhaust_test'
 	way select "$programs tests/examples_test.sh" --backend=select --enable-debug --without=pidfd CFLAGS=-O1
 }
@@ -174,7 +169,7 @@ third_lane()
 # adds its rows itself.
 ports()
 {
-	[ -f "$src/tests/portcheck.sh" ] && wanted portcheck || return 0
+	wanted portcheck || return 0
 	begin=$(date +%s)
 	sh "$src/tests/portcheck.sh" >"$scratch/portcheck.log" 2>&1
 	status=$?
@@ -188,7 +183,7 @@ ports()
 	report portcheck "$good" "$bad" "$untried"
 }
 
-if ! stand_ins; then
+if ! can_play; then
 	without 'kqueue, devpoll' 'their stand-ins play on Linux'
 fi
 first_lane &
@@ -206,37 +201,39 @@ wait
 # ---- adding up ----
 
 # What the parser tells of the fixtures must be the same everywhere.
-first=
-begin=$(date +%s)
-for file in "$scratch"/*.events; do
-	[ -f "$file" ] || continue
-	LC_ALL=C sort -o "$file" "$file"
-	if [ -z "$first" ]; then
-		first=$file
-	elif cmp "$first" "$file" >>"$scratch/events.log" 2>&1; then
-		echo 'ok'
-	else
-		echo 'not ok'
-	fi
-done >"$scratch/events.said"
-if [ -s "$scratch/events.said" ]; then
-	report events "$(grep -c '^ok' "$scratch/events.said")" \
-		"$(grep -c '^not' "$scratch/events.said")" 0
-fi
+compare_events()
+{
+	begin=$(date +%s)
+	first='' alike=0 different=0
+	for file in "$scratch"/*.events; do
+		[ -f "$file" ] || continue
+		LC_ALL=C sort -o "$file" "$file"
+		if [ -z "$first" ]; then
+			first=$file
+		elif cmp "$first" "$file" >>"$scratch/events.log" 2>&1; then
+			alike=$((alike + 1))
+		else
+			different=$((different + 1))
+		fi
+	done
+	[ $((alike + different)) = 0 ] || report events $alike $different 0
+}
 
 # README.md says what was proved, and no more unless something was missing.
-if [ -z "$*" ]; then
+check_support()
+{
 	begin=$(date +%s)
+	told=0
 	if sh "$src/tests/support.sh" --check "$WEIR_SUPPORT" >"$scratch/support.log" 2>&1 &&
 		{ [ -s "$scratch/absent" ] || ! grep '^not proved' "$scratch/support.log" >/dev/null; }; then
-		set -- 1 0
-	else
-		set -- 0 1
+		told=1
 	fi
 	cat "$scratch/support.log"
-	report support "$1" "$2" 0
-	set --
-fi
+	report support $told $((1 - told)) 0
+}
+
+compare_events
+[ $# != 0 ] || check_support
 [ $all = no ] || sh "$src/tests/support.sh" "$WEIR_SUPPORT"
 
 passed=0

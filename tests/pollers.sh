@@ -18,10 +18,9 @@ export WEIR_SRCDIR CMOCKA_MESSAGE_OUTPUT
 unset WEIR_STANDIN_STRICT WEIR_STANDIN_DEVPOLL WEIR_CONFORMANCE_SHARED WEIR_CONFORMANCE_TRACE \
 	WEIR_CONFORMANCE_ONLY
 
-devpoll_wraps=-Wl
-for name in open open64 write pwrite pwrite64 ioctl close; do
-	devpoll_wraps="$devpoll_wraps,--wrap=$name"
-done
+standins=$src/tests/standins
+# shellcheck source=tests/standins/link.sh
+. "$standins/link.sh"
 
 # As the objects of the folder were compiled: sanitizers are among these.
 standard=$(sed -n 's/^STANDARD = //p' config.mk)
@@ -33,17 +32,12 @@ backends='epoll kqueue devpoll select'
 # shellcheck disable=SC2034
 [ "$(uname -s)" = Linux ] || backends=select
 
-# stand_in BACKEND OBJECT FLAG…: compiles its stand-in, where it needs one.
-stand_in()
+# stand_in_for BACKEND OBJECT FLAG…: compiles its stand-in, where it needs one.
+stand_in_for()
 {
-	here=$src/tests/standins/$1
+	# shellcheck disable=SC2086 # lists
 	case $1 in
-	kqueue | devpoll)
-		object=$2 name=$1
-		shift 2
-		# shellcheck disable=SC2086 # lists
-		${CC:-cc} $standard $flags -w -I"$here" "$@" -c "$here/$name.c" -o "$object"
-		;;
+	kqueue | devpoll) stand_in "$@" $standard $flags -w ;;
 	esac
 }
 
@@ -53,8 +47,7 @@ conformance_test()
 	backend=$1 file=$2 standin=$3 output=$4
 	shift 4
 	case $backend in
-	kqueue) set -- "$@" -Wl,--wrap=close "$standin" ;;
-	devpoll) set -- "$@" "$devpoll_wraps" "$standin" ;;
+	kqueue | devpoll) set -- "$@" "$(wraps "$backend")" "$standin" ;;
 	esac
 	# With a library that checks its macros: FD_SET beyond FD_SETSIZE aborts.
 	# shellcheck disable=SC2086 # lists

@@ -24,7 +24,7 @@ way()
 			sed 's/HAVE_BIG_SELECT/0/' "$file" >"$program.c"
 			file=$program.c
 		fi
-		stand_in "$poller" "$program.o" "$flag" &&
+		stand_in_for "$poller" "$program.o" "$flag" &&
 			conformance_test "$poller" "$file" "$program.o" "$program" "$flag" &&
 			env "$@" "$program"
 	) >"$program.said" 2>&1

@@ -17,12 +17,10 @@
 set -u
 
 src=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+# shellcheck source=tests/claims.sh
+. "$src/tests/claims.sh"
 ports=$src/tests/ports
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-ports.XXXXXX") || exit 1
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' HUP INT TERM
 only=" $* "
-failures=0
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 case ${WEIR_SUPPORT:=} in
 '' | /*) ;;
@@ -86,20 +84,6 @@ describe()
 
 systems='posix freebsd dragonfly netbsd9 netbsd10 openbsd macos illumos solaris10'
 
-# ---- reporting ----
-
-# report STATUS WHAT [LOG]: one test; what went wrong stands below it.
-report()
-{
-	if [ "$1" = 0 ]; then
-		echo "ok - $2"
-		return
-	fi
-	echo "not ok - $2"
-	failures=$((failures + 1))
-	[ $# -lt 3 ] || sed 's/^/# /' "$3" | head -n 40
-}
-
 # ---- the compiler, with other headers ----
 
 find_compiler()
@@ -111,7 +95,7 @@ find_compiler()
 			return
 		fi
 	done
-	echo 'ok - weir compiles for other systems # SKIP neither gcc nor clang is here'
+	skip 'weir compiles for other systems' 'neither gcc nor clang is here'
 	exit 0
 }
 
@@ -143,12 +127,12 @@ compile()
 # There is nothing to link with: what is declared is there, and configure asks for that as well.
 configured()
 {
-	"$src/configure" --host="$host" CC="$CC" CPPFLAGS="$headers" CFLAGS=-fsyntax-only >out 2>&1 ||
+	"$src/configure" --host="$host" CC="$CC" CPPFLAGS="$headers" CFLAGS=-fsyntax-only ||
 		return 1
 	cp "$src/core/weir.h" "$src/http/weir_http.h" include || return 1
 	grep "^BACKEND = $backend\$" config.mk >/dev/null && return
-	echo "it chose another backend than $backend:" >>out
-	grep '^BACKEND = ' config.mk >>out
+	echo "it chose another backend than $backend:"
+	grep '^BACKEND = ' config.mk
 	return 1
 }
 
@@ -165,6 +149,7 @@ knows_facts()
 			*1) echo "$fact is found, but should not be there" ;;
 			esac
 		done >out
+	cat out
 	! [ -s out ]
 }
 
@@ -186,7 +171,7 @@ sources()
 compiles()
 {
 	# shellcheck disable=SC2046
-	compile "-m$1" $(sources "$1") >out 2>&1
+	compile "-m$1" $(sources "$1")
 }
 
 # support TITLE BACKEND: select.c was compiled as well.
@@ -210,7 +195,7 @@ misuses()
 		comm -13 out.refused out.expected | sed 's/$/ compiles, though there is no such thing/'
 		comm -23 out.refused out.expected | sed 's/$/ does not compile, though it should/'
 	} >out
-	[ ! -s out ] || cat out.misuse >>out
+	cat out out.misuse
 	! [ -s out ]
 }
 
@@ -219,27 +204,22 @@ check_system()
 	system=$1
 	describe "$system"
 	place_headers
-	mkdir -p "$scratch/$system"
-	cd "$scratch/$system" || exit 1
-	if ! configured; then
-		report 1 "$title: configure finds $backend" out
-		[ ! -f config.log ] || tail -n 40 config.log | sed 's/^/# /'
-		return 1
-	fi
-	report 0 "$title: configure finds $backend"
-	knows_facts
-	report $? "$title: configure finds what is there and nothing else" out
+	# Others are checked beside it.
+	scratch=$scratch/$system
+	told="$scratch/said $scratch/config.log"
+	mkdir -p "$scratch" && cd "$scratch" || exit 1
+	claim "$title: configure finds $backend" configured
+	[ $failed = 0 ] || return
+	told=$scratch/said
+	claim "$title: configure finds what is there and nothing else" knows_facts
 	for bits in 64 32; do
-		compiles $bits
-		report $? "$title: compiles without a warning, with $bits bits" out
+		claim "$title: compiles without a warning, with $bits bits" compiles $bits
 	done
-	misuses
-	report $? "$title: what it has not does not compile" out
+	claim "$title: what it has not does not compile" misuses
 	if [ "$system" = illumos ]; then
-		compile "$ports/evport_fit.c" >out 2>&1
-		report $? "$title: the interface of pollers fits event ports" out
+		claim "$title: the interface of pollers fits event ports" compile "$ports/evport_fit.c"
 	fi
-	[ $failures = 0 ] && support "$title" "$backend"
+	[ $failed != 0 ] || support "$title" "$backend"
 }
 
 # One by one for each processor that is here, told in order.
@@ -254,7 +234,7 @@ check_systems()
 	wait
 	for system do
 		cat "$scratch/$system.said"
-		! grep '^not ok' "$scratch/$system.said" >/dev/null || failures=$((failures + 1))
+		! grep '^not ok' "$scratch/$system.said" >/dev/null || failed=1
 	done
 }
 
@@ -265,8 +245,8 @@ case $only in
 *) check_systems $systems ;;
 esac
 if [ -n "${ZIG-}" ]; then
-	ZIG=$ZIG sh "$src/tests/portlink.sh" || failures=$((failures + 1))
+	ZIG=$ZIG sh "$src/tests/portlink.sh" || failed=1
 else
-	echo 'ok - weir links for other systems # SKIP name a zig with ZIG= (tests/zig.sh finds one)'
+	skip 'weir links for other systems' 'name a zig with ZIG= (tests/zig.sh finds one)'
 fi
-[ $failures = 0 ]
+exit $failed

@@ -14,11 +14,9 @@
 set -u
 
 src=$(cd "$(dirname "$0")/.." && pwd) || exit 1
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/weir-link.XXXXXX") || exit 1
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' HUP INT TERM
+# shellcheck source=tests/claims.sh
+. "$src/tests/claims.sh"
 only=" $* "
-failures=0
 case ${WEIR_SUPPORT:=} in
 '' | /*) ;;
 *) WEIR_SUPPORT=$PWD/$WEIR_SUPPORT ;;
@@ -28,7 +26,7 @@ jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # The cache is what makes a second run short; it is not ours to keep.
 : "${ZIG_GLOBAL_CACHE_DIR=$scratch/cache}"
 ZIG_LOCAL_CACHE_DIR=$ZIG_GLOBAL_CACHE_DIR
-WEIR_CMOCKA_SOURCE=$scratch/cmocka-source
+: "${WEIR_CMOCKA_SOURCE=$scratch/cmocka-source}"
 export ZIG_GLOBAL_CACHE_DIR ZIG_LOCAL_CACHE_DIR WEIR_CMOCKA_SOURCE
 
 # zig's name, configure's name, backend, the system and processor for the table of support
@@ -43,16 +41,10 @@ x86_64-macos x86_64-apple-darwin kqueue macOS x86_64
 aarch64-macos aarch64-apple-darwin kqueue macOS arm64
 x86_64-linux-gnu.2.17 x86_64-unknown-linux-gnu epoll Linux_(glibc_2.17) x86_64'
 
-# report STATUS WHAT [LOG]: one test; what the compiler and linker said stands below it.
-report()
+# Of what make says, what compiler and linker said.
+show()
 {
-	if [ "$1" = 0 ]; then
-		echo "ok - $2"
-		return
-	fi
-	echo "not ok - $2"
-	failures=$((failures + 1))
-	[ ! -f "${3-}" ] || grep -E ' error: |: error: | warning: |undefined|^configure|^no cmocka' "$3" |
+	grep -E ' error: |: error: | warning: |undefined|^configure|^no cmocka' "$scratch/said" |
 		sed 's/^/# /' | head -n 30
 }
 
@@ -113,29 +105,28 @@ check_target()
 	mkdir -p "$scratch/$1"
 	cd "$scratch/$1" || exit 1
 	compiler "$1"
-	before=$failures
+	earlier=$failed failed=0
 	begin=$(date +%s)
 	what='library, examples'
-	configured "$1" "$2" "$3" >log 2>&1
-	report $? "$1: configure finds $3" log
-	[ $failures = $before ] || return
-	built >log 2>&1
-	report $? "$1: library and examples compile and link" log
+	claim "$1: configure finds $3" configured "$1" "$2" "$3"
+	[ $failed = 0 ] || return
+	claim "$1: library and examples compile and link" built
 	# For some systems zig has the libraries, but nothing that calls main.
-	! grep 'cannot find entry symbol' log >/dev/null || what="$what, without what calls main"
+	! grep 'cannot find entry symbol' "$scratch/said" >/dev/null ||
+		what="$what, without what calls main"
 	if wanted "$1"; then
-		linked >log 2>&1
-		report $? "$1: tests compile and link" log
+		claim "$1: tests compile and link" linked
 		what="$what, tests"
 	fi
 	echo "# $1: $(($(date +%s) - begin)) s"
-	[ $failures != $before ] || support "$(echo "$4" | tr _ ' ')" "$5" "$3" "$what"
+	[ $failed != 0 ] || support "$(echo "$4" | tr _ ' ')" "$5" "$3" "$what"
+	[ $failed != 0 ] || failed=$earlier
 	# Programs take up to a hundred megabytes a target.
 	cd "$scratch" && rm -rf "./$1"
 }
 
 if [ -z "${ZIG-}" ] || ! "$ZIG" version >/dev/null 2>&1; then
-	echo "ok - weir links for other systems # SKIP no zig: ${ZIG:-see tests/zig.sh}"
+	skip 'weir links for other systems' "no zig: ${ZIG:-see tests/zig.sh}"
 	exit 0
 fi
 while read -r target host backend system processor; do
@@ -145,10 +136,10 @@ while read -r target host backend system processor; do
 	esac
 	case " ${WEIR_PORT_TARGETS-$target} " in
 	*" $target "*) ;;
-	*) echo "ok - $target # SKIP linked by make check-all" && continue ;;
+	*) skip "$target" 'linked by make check-all' && continue ;;
 	esac
 	check_target "$target" "$host" "$backend" "$system" "$processor" </dev/null
 done <<END
 $targets
 END
-[ $failures = 0 ]
+exit $failed

@@ -60,60 +60,81 @@ select_beside()
 		$same -o $beside beside.o tests/backend/conform*.o libweir.a $links -lcmocka $repair
 }
 
+# find_runner NAME RUNNER: empties $emulator where this machine runs what $compiler makes; else it is
+# RUNNER. False, and says so, where there is neither the one nor the other.
+find_runner()
+{
+	emulator=
+	if ! have "${compiler%% *}"; then
+		without "$1" "${compiler%% *}"
+		return 1
+	fi
+	# shellcheck disable=SC2086
+	if runs $compiler || emulator=$(command -v "$2"); then
+		return 0
+	fi
+	without "$1" 'nothing that runs its programs (qemu-user-static)'
+	return 1
+}
+
+# prepare NAME: cmocka in $libraries, and in $links and $repair what else programs are linked with.
+prepare()
+{
+	libraries=$scratch/libraries-$1
+	# shellcheck disable=SC2086
+	if ! sh "$src/tests/cmocka.sh" "$libraries" $compiler 2>"$scratch/why"; then
+		without "$1" "$(cat "$scratch/why")"
+		return 1
+	fi
+	links="${static+-static }-L$libraries/lib" repair=
+	[ -n "$emulator" ] || return 0
+	repair=$scratch/repair-$1.o
+	# If that fails, so does the way.
+	# shellcheck disable=SC2086
+	$compiler -O1 -c "$src/tests/standins/emulator/repair.c" -o "$repair"
+	links="$links $(repaired)"
+}
+
+# choose MUCH: which programs are built, and how that is called. What measures and what fuzzes is not
+# run here, and what scripts need only with all else.
+choose()
+{
+	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS=' optimize=-O1
+	case $all$1 in
+	yes* | noall)
+		parts=$(listed '[A-Z]*_TESTS')
+		return
+		;;
+	nofew) parts=$few optimize=-O0 ;;
+	nosome) parts=$some ;;
+	esac
+	how="$how, a part of the suite"
+	leave_out="$leave_out EXAMPLE_PROGRAMS= TOOL_PROGRAMS=tests/tools/fixture-events"
+}
+
 # elsewhere NAME PROCESSOR RUNNER MUCH CC… [-- OPTION…]: on epoll few, some or all programs, and on
 # select the conformance suite. RUNNER is the name of an emulator, tried if this machine does not run
 # what CC makes.
 elsewhere()
 {
-	place=$1 processor=$2 emulator=$3 much=$4 compiler=
+	place=$1 processor=$2 runner=$3 much=$4 compiler=
 	shift 4
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		compiler="$compiler${compiler:+ }$1"
 		shift
 	done
 	[ $# = 0 ] || shift
-	wanted "$place" || return 0
-	have "${compiler%% *}" || { without "$place" "${compiler%% *}" && return 0; }
-	# shellcheck disable=SC2086
-	if runs $compiler; then
-		emulator=
-	elif ! emulator=$(command -v "$emulator"); then
-		without "$place" 'nothing that runs its programs (qemu-user-static)'
-		return 0
-	fi
-	libraries=$scratch/libraries-$place
-	# shellcheck disable=SC2086
-	sh "$src/tests/cmocka.sh" "$libraries" $compiler 2>"$scratch/why" ||
-		{ without "$place" "$(cat "$scratch/why")" && return 0; }
-	links="${static+-static }-L$libraries/lib" repair='' how=natively
+	wanted "$place" && find_runner "$place" "$runner" && prepare "$place" || return 0
+	how=natively
 	if [ -n "$emulator" ]; then
 		how=qemu-user
-		repair=$scratch/repair-$place.o
-		# shellcheck disable=SC2086
-		$compiler -O1 -c "$src/tests/standins/emulator/repair.c" -o "$repair" || return 1
-		links="$links $(repaired)"
 		# The emulator has sets of its own for select, of the usual size.
 		set -- "$@" --without=big_select
 	fi
-	[ "$all" = no ] || much=all
-	case $much in
-	few) parts=$few ;;
-	some) parts=$some ;;
-	all) parts=$(listed '[A-Z]*_TESTS') ;;
-	esac
-	[ "$much" = all ] || how="$how, a part of the suite"
-	# What measures and what fuzzes is not run here, and what scripts need only with all else.
-	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
-	optimize=-O1
-	[ "$much" != few ] || optimize=-O0
-	[ "$much" = all ] ||
-		leave_out="$leave_out EXAMPLE_PROGRAMS= TOOL_PROGRAMS=tests/tools/fixture-events"
+	choose "$much"
 	beside=tests/backend/conformance_select
-	# An emulator may need several times as long, and so does a malloc that asks the kernel often.
-	export WEIR_TEST_SECONDS=480
 	way "$place" "$programs $beside" --backend=epoll "$@" CC="$compiler" CFLAGS=$optimize \
 		CPPFLAGS="-isystem $libraries/include" LDFLAGS="$links" LIBS="$repair"
-	WEIR_TEST_SECONDS=300
 	emulator='' leave_out='' parts='' beside=''
 }
 
@@ -131,6 +152,8 @@ in_full()
 processors_lane()
 {
 	export WEIR_QUICK=1
+	# An emulator may need several times as long, and so does a malloc that asks the kernel often.
+	export WEIR_TEST_SECONDS=480
 	static=yes
 	elsewhere s390x s390x qemu-s390x-static some s390x-linux-gnu-gcc -- \
 		--host=s390x-linux-gnu --enable-sanitizers=undefined

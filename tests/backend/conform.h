@@ -11,7 +11,7 @@
 #ifndef WEIR_TESTS_BACKEND_CONFORM_H
 #define WEIR_TESTS_BACKEND_CONFORM_H
 
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

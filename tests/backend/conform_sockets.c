@@ -83,17 +83,27 @@ static void without_room_is_not_writable(void **state)
 	silence(b);
 }
 
-static void room_made_by_the_peer_is_reported(void **state)
+/* On a full connection of this kind. */
+static void room_is_made(struct bed *b, void (*pair)(struct bed *, int[2]))
 {
-	struct bed *b = *state;
 	int s[2];
 
-	unix_pair(b, s);
+	pair(b, s);
 	fill(s[0]);
 	add(b, s[0], 7, OUT);
 	silence(b);
 	assert_true(drain(s[1]) > 0);
 	assert_int_equal(view(b, s[0], 7, OUT), OUT);
+}
+
+static void room_made_by_the_peer_is_reported(void **state)
+{
+	room_is_made(*state, unix_pair);
+}
+
+static void over_tcp_room_made_by_the_peer_is_reported(void **state)
+{
+	room_is_made(*state, tcp_pair);
 }
 
 static void both_directions_come_in_one_event(void **state)
@@ -452,19 +462,6 @@ static void an_accepted_connection_is_watched_beside_its_listener(void **state)
 	silence(b);
 	say(client, "x");
 	assert_int_equal(view(b, accepted, 2, IN), IN);
-}
-
-static void over_tcp_room_made_by_the_peer_is_reported(void **state)
-{
-	struct bed *b = *state;
-	int s[2];
-
-	tcp_pair(b, s);
-	fill(s[0]);
-	add(b, s[0], 7, OUT);
-	silence(b);
-	assert_true(drain(s[1]) > 0);
-	assert_int_equal(view(b, s[0], 7, OUT), OUT);
 }
 
 static void more_connections_than_are_accepted_in_a_turn_are_reported_again(void **state)

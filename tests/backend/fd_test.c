@@ -2,7 +2,7 @@
  * Are octets moved through descriptors of any kind as backend/sys.h says: without
  * waiting, in part, and without SIGPIPE?
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include "tests/backend/sys_bed.h"
 

@@ -2,7 +2,7 @@
  * Do octets go from a file into a socket as weir__sys_sendfile says, in whichever form
  * the system has it, or in none?
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include "tests/backend/sys_bed.h"
 

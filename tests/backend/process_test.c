@@ -3,7 +3,7 @@
  * finds (descriptors, environment, folder, user, signals) it tells itself: it is this
  * one again, with a word for what to tell and a file to tell it to.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include "tests/support/test.h"
 

@@ -3,8 +3,6 @@
  */
 #include "config.h"
 
-#include "tests/support/system.h"
-
 #include "tests/backend/sys_bed.h"
 
 #include <netinet/in.h>

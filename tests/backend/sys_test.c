@@ -2,7 +2,7 @@
  * Does backend/sys.h keep its word on this system about clocks, threads, wake-ups and
  * signals? Against the real kernel, as the tests of the rest of it beside this file.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include "tests/backend/sys_bed.h"
 

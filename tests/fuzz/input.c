@@ -1,7 +1,7 @@
 /*
  * input.c: what is an input made of, and where is it put?
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <string.h>
 #include <sys/mman.h>

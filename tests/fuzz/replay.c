@@ -6,7 +6,7 @@
  */
 #ifndef WEIR_LIBFUZZER
 
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * Does the kernel in memory keep the contract of poller.h and sys.h? What the
  * tests above it conclude is worth as much as this.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -11,9 +11,8 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
 warnings='-Wall -Wextra -Wconversion -Wshadow -Wundef -pedantic -Werror -std=c11'
-wrap_kqueue='-Wl,--wrap=close'
-wrap_devpoll='-Wl,--wrap=open,--wrap=open64,--wrap=write,--wrap=pwrite,--wrap=pwrite64'
-wrap_devpoll="$wrap_devpoll,--wrap=ioctl,--wrap=close"
+# shellcheck source=tests/standins/link.sh
+. "$here/link.sh"
 failed=0
 
 result() { # status name
@@ -28,8 +27,8 @@ result() { # status name
 build() { # output stand-in program flags…
 	output=$1 standin=$2 program=$3
 	shift 3
-	# shellcheck disable=SC2086 # the flags are lists
-	${CC:-cc} $warnings ${CFLAGS--O1 -g} "$@" -I"$here/$standin" "$here/$standin/$standin.c" \
+	# shellcheck disable=SC2046,SC2086 # the flags are lists
+	${CC:-cc} $warnings ${CFLAGS--O1 -g} "$@" $(wraps "$standin") -I"$here/$standin" "$here/$standin/$standin.c" \
 		"$here/$program" ${LDFLAGS-} -pthread -o "$work/$output"
 	result $? "$output builds"
 }
@@ -66,10 +65,10 @@ passes() { # program use
 
 for shape in FREEBSD NETBSD; do
 	# shellcheck disable=SC2086 # the flags are lists
-	build "kqueue-facts-$shape" kqueue kqueue_facts.c -DSTANDIN_$shape $wrap_kqueue
+	build "kqueue-facts-$shape" kqueue kqueue_facts.c -DSTANDIN_$shape
 	facts "kqueue-facts-$shape" '' kqueue.expected
 	# shellcheck disable=SC2086
-	build "kqueue-strict-$shape" kqueue kqueue_strict.c -DSTANDIN_$shape $wrap_kqueue
+	build "kqueue-strict-$shape" kqueue kqueue_strict.c -DSTANDIN_$shape
 	ends "kqueue-strict-$shape" add-after-close 'not open'
 	ends "kqueue-strict-$shape" delete-after-close 'not open'
 	passes "kqueue-strict-$shape" close-with-knote
@@ -86,14 +85,14 @@ done
 
 for bits in 32 64; do
 	# shellcheck disable=SC2086
-	build "devpoll-facts-off$bits" devpoll devpoll_facts.c -D_FILE_OFFSET_BITS=$bits $wrap_devpoll
+	build "devpoll-facts-off$bits" devpoll devpoll_facts.c -D_FILE_OFFSET_BITS=$bits
 	for mode in illumos solaris10; do
 		facts "devpoll-facts-off$bits" "$mode" "devpoll-$mode.expected"
 	done
 done
 
 # shellcheck disable=SC2086
-build devpoll-strict devpoll devpoll_strict.c $wrap_devpoll
+build devpoll-strict devpoll devpoll_strict.c
 ends devpoll-strict close-with-entry 'closed while it is in the set'
 ends devpoll-strict fewer-events 'old events stay set'
 ends devpoll-strict remove-among-other-bits 'does not remove'

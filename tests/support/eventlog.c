@@ -1,7 +1,7 @@
 /*
  * eventlog.c: a parser's events as lines of text.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <fcntl.h>
 #include <stdio.h>

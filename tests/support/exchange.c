@@ -4,7 +4,7 @@
  * Replies are read strictly: what weir never writes is a fault, whatever the
  * case says.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
  * fixture.c: reads a fixture file.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #ifndef WEIR_TESTS_SUPPORT_TEST_H
 #define WEIR_TESTS_SUPPORT_TEST_H
 
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
  * Waits, and sends SIGTERM or SIGKILL then. A script that needs it no more kills it: it is one
  * process, where a subshell would leave its sleep behind, and might miss the signal.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <signal.h>
 #include <stdio.h>

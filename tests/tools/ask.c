@@ -8,7 +8,7 @@
  * The line is `closed MS`, `reset MS` or `open MS`; MS counts from the start.
  * --half closes the sending direction at the end of the input.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <errno.h>
 #include <poll.h>

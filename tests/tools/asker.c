@@ -2,7 +2,7 @@
  * asker.c: does each request get its reply, whatever happens to the server? See
  * asker.h.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include "tests/tools/asker.h"
 

@@ -1,7 +1,7 @@
 /*
  * client.c: see client.h.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include "tests/tools/client.h"
 

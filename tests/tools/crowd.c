@@ -12,7 +12,7 @@
  * batches a busy connection pauses for up to --think ms. With --echo every
  * other request is a POST /echo whose body must come back.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -21,7 +21,7 @@
  * were foreign or hanging ones, when no new process answers within 10 s, or when
  * the master is gone.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -16,7 +16,7 @@
  * there are, and then min is 0. Status 1 when a connection is refused, lost, or
  * not answered within 10 s.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

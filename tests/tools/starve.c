@@ -20,7 +20,7 @@
  * fifty. In 2 and 3 the process --pid uses less than --cpu hundredths of the
  * time.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -22,7 +22,7 @@
  * With --pid-map each connection begins with GET /pid, and at the end there is
  * a line for each process that answered one, and for how much it did.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
  * taker.c: is what comes the reply that is right? See taker.h.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include "tests/tools/taker.h"
 

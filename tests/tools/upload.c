@@ -14,7 +14,7 @@
  * With --cut right is that the server ends the connection during the stall,
  * since it has a limit for clients that do not read.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -4,10 +4,10 @@
  * Each fixture is replayed whole, cut in two at every offset, octet by octet and
  * cut at random; support/eventlog.c adds the unreadable page behind the octets
  * and moves the parser between calls. $WEIR_SRCDIR is where the source tree is.
- * With $WEIR_QUICK set, long fixtures are cut in two at some offsets only: for
- * runs under an emulator.
+ * With $WEIR_QUICK set, long fixtures are cut in two at some offsets only: once
+ * of several runs at all of them is enough.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  *
  * The octets end at a page that cannot be read, and begin behind one.
  */
-#include "tests/support/system.h"
+#include "config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
