@@ -223,7 +223,7 @@ static void the_empty_device_is_empty(void **state)
 static void its_ends_of_pipes_are_blocking(void **state)
 {
 	for (int fd = 0; fd < 4; fd++) {
-		char number[8];
+		char number[12];
 		const char *argv[] = {kid_self(), "--kid", "blocks", number, NULL};
 		weir_child_opts opts = {.argv = argv};
 		struct kid kid;
