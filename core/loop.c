@@ -40,8 +40,7 @@ static int grow_slots(weir_loop *loop, int32_t fd)
 		cap *= 2;
 	uintptr_t *slots = loop->slots;
 	if (cap != loop->slots_cap)
-		slots = weir__mem_resize(&loop->mem, slots,
-		                         (size_t)loop->slots_cap * sizeof *slots,
+		slots = weir__mem_resize(&loop->mem, slots, (size_t)loop->slots_cap * sizeof *slots,
 		                         (size_t)cap * sizeof *slots);
 	if (!slots)
 		return -ENOMEM;
@@ -119,6 +118,9 @@ int weir__attach(weir_loop *loop, struct weir__source *source, bool shared)
 {
 	if (source->fd < 0 || source->fd >= MOST_SLOTS)
 		return -EBADF;
+	/* Also where nothing is wanted yet: the poller would refuse it later, when nobody asks. */
+	if (source->fd >= weir__poller_limit(loop->poller))
+		return -EMFILE;
 	int result = grow_slots(loop, source->fd);
 	if (result < 0)
 		return result;

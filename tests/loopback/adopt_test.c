@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
@@ -216,6 +218,22 @@ static void what_is_no_open_descriptor_is_refused(void **state)
 	assert_null(stream);
 }
 
+/* Before anything is wanted of it, when the poller has not been asked. */
+static void what_select_cannot_hold_is_refused_and_stays_yours(void **state)
+{
+	struct net *net = *state;
+	weir_stream *stream;
+
+	if (strcmp(weir_backend(), "select") != 0 || HAVE_BIG_SELECT)
+		skip();
+	const int null = open("/dev/null", O_RDONLY), high = fcntl(null, F_DUPFD, FD_SETSIZE + 300);
+	assert_in_range(high, FD_SETSIZE + 300, INT_MAX);
+	assert_int_equal(weir_adopt(net->loop, &stream, high, NULL, NULL, NULL), -EMFILE);
+	assert_null(stream);
+	assert_int_equal(close(high), 0);
+	assert_int_equal(close(null), 0);
+}
+
 static void what_is_watched_already_is_refused_and_stays_yours(void **state)
 {
 	struct net *net = *state;
@@ -293,6 +311,7 @@ int main(void)
 		NET_TEST(a_held_file_does_not_keep_the_loop_busy),
 		NET_TEST(a_terminal_is_read_and_written),
 		NET_TEST(what_is_no_open_descriptor_is_refused),
+		NET_TEST(what_select_cannot_hold_is_refused_and_stays_yours),
 		NET_TEST(what_is_watched_already_is_refused_and_stays_yours),
 		NET_TEST(a_copy_elsewhere_does_not_disturb_after_the_close),
 		NET_TEST(many_copies_elsewhere_do_not_keep_the_loop_busy),

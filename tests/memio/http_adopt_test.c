@@ -203,6 +203,21 @@ static void one_is_adopted_once(void **state)
 	bed_exchange(c);
 }
 
+static void one_beyond_the_pollers_limit_stays_ours(void **state)
+{
+	memio_client *c;
+
+	(void)state;
+	given(bed_hello, (weir_server_opts){0});
+	const int fd = accept_from(NULL, &c);
+	memio_poller_limit(fd);
+	assert_int_equal(weir_server_adopt(bed.server, fd), -EMFILE);
+	memio_poller_limit(fd + 1);
+	assert_int_equal(weir_server_adopt(bed.server, fd), 0);
+	bed_settle();
+	bed_exchange(c);
+}
+
 static void play_short_of_memory(void *arg)
 {
 	static const struct weir__listen_how how;
@@ -303,6 +318,7 @@ int main(void)
 		T(it_counts_among_all),
 		T(what_is_none_stays_the_callers),
 		T(one_is_adopted_once),
+		T(one_beyond_the_pollers_limit_stays_ours),
 		T(without_memory_it_stays_the_callers),
 		T(a_server_that_is_drained_takes_none),
 		T(one_that_has_just_come_is_drained_as_the_others),
