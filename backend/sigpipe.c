@@ -33,7 +33,7 @@ static void take_sigpipe(void)
 	sigset_t sigpipe;
 
 	only_sigpipe(&sigpipe);
-#if defined(_POSIX_REALTIME_SIGNALS) && _POSIX_REALTIME_SIGNALS > 0
+#if HAVE_SIGTIMEDWAIT
 	static const struct timespec at_once = {0};
 
 	while (sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR)

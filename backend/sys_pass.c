@@ -55,7 +55,7 @@ int weir__sys_is_pair(int fd)
 
 int weir__sys_dup(int fd)
 {
-#ifdef F_DUPFD_CLOEXEC
+#if HAVE_F_DUPFD_CLOEXEC
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 #else
 	/* Solaris 10. */
@@ -143,7 +143,7 @@ int64_t weir__sys_write_passing(int fd, const struct weir__vec *vec, int n, int 
 
 static void close_on_exec(int fd)
 {
-#if !defined(MSG_CMSG_CLOEXEC)
+#if !HAVE_MSG_CMSG_CLOEXEC
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 #else
 	(void)fd;
@@ -170,7 +170,7 @@ static void take(const struct cmsghdr *header, int *passed, int *n)
 int64_t weir__sys_read_passing(int fd, const struct weir__vec *vec, int n, int *passed,
                                int *npassed, bool *lost)
 {
-#if defined(MSG_CMSG_CLOEXEC)
+#if HAVE_MSG_CMSG_CLOEXEC
 	const int flags = MSG_CMSG_CLOEXEC;
 #else
 	const int flags = 0;

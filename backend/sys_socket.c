@@ -213,7 +213,7 @@ static int share_port(int fd, const struct weir__addr *addr)
 {
 	if (addr->kind == WEIR__ADDR_UNIX)
 		return -ENOTSUP;
-#if defined(SO_REUSEPORT_LB)
+#if HAVE_SO_REUSEPORT && defined(SO_REUSEPORT_LB)
 	return set_option(fd, SOL_SOCKET, SO_REUSEPORT_LB, 1);
 #elif HAVE_SO_REUSEPORT
 	return set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
