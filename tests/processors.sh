@@ -95,6 +95,18 @@ prepare()
 	links="$links $(repaired)"
 }
 
+# in_turn NAME MUCH: false, and says so, where this way is left to make check-all, for its time.
+in_turn()
+{
+	case $2$all$only in
+	later*" $1 "*) ;;
+	laterno*)
+		without "$1" 'run by make check-all'
+		return 1
+		;;
+	esac
+}
+
 # choose MUCH: which programs are built, and how that is called. What measures and what fuzzes is not
 # run here, and what scripts need only with all else.
 choose()
@@ -105,16 +117,16 @@ choose()
 		parts=$(listed '[A-Z]*_TESTS')
 		return
 		;;
-	nofew) parts=$few optimize=-O0 ;;
 	nosome) parts=$some ;;
+	*) parts=$few optimize=-O0 ;;
 	esac
 	how="$how, a part of the suite"
 	leave_out="$leave_out EXAMPLE_PROGRAMS= TOOL_PROGRAMS=tests/tools/fixture-events"
 }
 
-# elsewhere NAME PROCESSOR RUNNER MUCH CC… [-- OPTION…]: on epoll few, some or all programs, and on
-# select the conformance suite. RUNNER is the name of an emulator, tried if this machine does not run
-# what CC makes.
+# elsewhere NAME PROCESSOR RUNNER MUCH CC… [-- OPTION…]: on epoll few, some or all programs, or later
+# few, and on select the conformance suite. RUNNER is the name of an emulator, tried if this machine
+# does not run what CC makes.
 elsewhere()
 {
 	place=$1 processor=$2 runner=$3 much=$4 compiler=
@@ -124,8 +136,12 @@ elsewhere()
 		shift
 	done
 	[ $# = 0 ] || shift
-	wanted "$place" && find_runner "$place" "$runner" && prepare "$place" || return 0
-	how=natively
+	wanted "$place" || return 0
+	if ! { in_turn "$place" "$much" && find_runner "$place" "$runner" && prepare "$place"; }; then
+		unproved
+		return 0
+	fi
+	how=${old_library:-natively}
 	if [ -n "$emulator" ]; then
 		how=qemu-user
 		# The emulator has sets of its own for select, of the usual size.
@@ -136,13 +152,6 @@ elsewhere()
 	way "$place" "$programs $beside" --backend=epoll "$@" CC="$compiler" CFLAGS=$optimize \
 		CPPFLAGS="-isystem $libraries/include" LDFLAGS="$links" LIBS="$repair"
 	emulator='' leave_out='' parts='' beside=''
-}
-
-# in_full NAME: true, and says so, where this way is left to make check-all, for its time.
-in_full()
-{
-	case $all$only in yes* | *" $1 "*) return 1 ;; esac
-	without "$1" 'run by make check-all'
 }
 
 # ---- the ways ----
@@ -160,9 +169,8 @@ processors_lane()
 	elsewhere mips mips qemu-mips-static few mips-linux-gnu-gcc -- --host=mips-linux-gnu
 	elsewhere armhf armhf qemu-arm-static few arm-linux-gnueabihf-gcc -- \
 		--host=arm-linux-gnueabihf --enable-sanitizers=undefined
-	in_full arm64 || elsewhere arm64 arm64 qemu-aarch64-static few aarch64-linux-gnu-gcc -- \
-		--host=aarch64-linux-gnu
-	in_full riscv64 || elsewhere riscv64 riscv64 qemu-riscv64-static few riscv64-linux-gnu-gcc -- \
+	elsewhere arm64 arm64 qemu-aarch64-static later aarch64-linux-gnu-gcc -- --host=aarch64-linux-gnu
+	elsewhere riscv64 riscv64 qemu-riscv64-static later riscv64-linux-gnu-gcc -- \
 		--host=riscv64-linux-gnu
 	# The package is gcc-12-multilib: gcc-multilib does not go together with those above.
 	# The emulator of this one dies now and then of programs with threads.
@@ -170,7 +178,7 @@ processors_lane()
 	i386='gcc-12 -m32 -idirafter /usr/include/x86_64-linux-gnu'
 	# As the other processors of 32 bits have time, too.
 	# shellcheck disable=SC2086
-	in_full i386 || elsewhere i386 i386 qemu-i386-static few $i386
+	elsewhere i386 i386 qemu-i386-static later $i386
 	# As old programs have it: configure asks for 64 bits otherwise.
 	system='Linux (glibc, 32-bit time_t)'
 	# shellcheck disable=SC2086
@@ -179,11 +187,8 @@ processors_lane()
 	system='Linux (musl)'
 	# Its CMSG_NXTHDR gives that warning wherever it stands.
 	elsewhere musl "$(uname -m)" none few musl-gcc -Wno-sign-conversion
-	system='Linux (glibc 2.17)'
+	# With its headers and what there is to link with; the library that the programs find is newer.
+	system='Linux (glibc 2.17)' level=linked old_library='its headers, by zig; run on a newer one'
 	unset static
-	if [ -n "${ZIG-}" ]; then
-		in_full glibc-2.17 || elsewhere glibc-2.17 x86_64 none few "$ZIG" cc -target x86_64-linux-gnu.2.17
-	else
-		without glibc-2.17 'ZIG does not name a zig, whose C library can be that old'
-	fi
+	elsewhere glibc-2.17 x86_64 none later "${ZIG:-zig}" cc -target x86_64-linux-gnu.2.17
 }

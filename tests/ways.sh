@@ -14,7 +14,6 @@ have()
 without()
 {
 	wanted "$1" || return 0
-	echo "$1" >>"$scratch/absent"
 	printf '%-18s not here: %s\n' "$1" "$2"
 }
 
@@ -100,10 +99,16 @@ tell_events()
 		WEIR_SRCDIR=$src ./tests/tools/fixture-events >"$scratch/$name.events"
 }
 
-# row BACKEND LEVEL HOW
+# row BACKEND LEVEL HOW: see tests/support.sh.
 row()
 {
 	printf '%s\t%s\t%s\t%s\t%s\n' "$system" "$processor" "$1" "$2" "$3" >>"$WEIR_SUPPORT"
+}
+
+# unproved: of this system and processor nothing can be said.
+unproved()
+{
+	row '*' untried -
 }
 
 # prove NAME: what a way that passed has shown.
@@ -111,5 +116,5 @@ prove()
 {
 	[ "$level" != none ] || return 0
 	row "$(sed -n 's/^BACKEND = //p' "$scratch/$1/config.mk")" "$level" "$how"
-	[ -z "$beside" ] || row select executed 'select: the conformance suite'
+	[ -z "$beside" ] || row select "$level" 'select: the conformance suite'
 }
