@@ -333,6 +333,7 @@ TEST_SCRIPTS = \
 	tests/bench_tools_test.sh \
 	tests/standins/check.sh \
 	tests/contract_test.sh \
+	tests/support_test.sh \
 	tests/pollers_test.sh \
 	tests/breaks_test.sh \
 

@@ -106,6 +106,7 @@ of_builds()
 # The others judge the tree, or build for themselves: a configuration is enough, and shows nothing of
 # the poller.
 of_tree='tests/layers_test.sh tests/docs_test.sh tests/rfc_test.sh tests/contract_test.sh'
+of_tree="$of_tree tests/support_test.sh"
 of_tree="$of_tree tests/build_test.sh tests/shells_test.sh tests/standins/check.sh"
 tree_lane()
 {

@@ -6,7 +6,6 @@
 #     sh tests/support.sh --write ROWS   puts it into README.md
 #     sh tests/support.sh --check ROWS   says what README.md leaves out, and what it says that was
 #                                        tried this time and not proved: either fails
-#
 #     sh tests/support.sh --same ROWS    says in what README.md's table differs from theirs; that fails
 #
 # ROWS is a file with a line for each thing proved, of five parts with tabs between them: SYSTEM
