@@ -13,9 +13,10 @@
  *   written before the close, at once, whether copies live or not.
  * - Closed numbers are taken without complaint and reported as POLLNVAL with
  *   every poll. It is reported once, as ERR, and then removed.
- * - Neither a write of more entries nor a poll for more results than the limit
- *   of descriptors is taken (some versions clamp the latter): both are cut to
- *   the limit, which is asked each time because it can be changed meanwhile.
+ * - A write of more entries than the limit of descriptors is refused, and so is
+ *   a poll for more results on some versions, perhaps even for as many. Both are
+ *   cut to what none refuses; the limit is asked each time because it can be
+ *   changed meanwhile.
  * - Events carry no more than the number: the tag is added here.
  * - It resumes its scan behind the last descriptor it returned: nothing starves.
  *   A time-out is rounded up to a tick of the clock.
@@ -163,6 +164,14 @@ static int within_limit(int n)
 	return (int)lim.rlim_cur;
 }
 
+/* How many of max results may be asked for: fewer than the limit of descriptors, but one. */
+static int results_within_limit(int max)
+{
+	const int most = within_limit(max + 1) - 1;
+
+	return most > 0 ? most : 1;
+}
+
 /* Writes the entries that change the watch of fd; at most two. */
 static int describe(const struct weir__watch *w, int fd, struct pollfd *to)
 {
@@ -238,7 +247,7 @@ int weir__poller_wait(weir__poller *p, struct weir__event *out, int max, int tim
 
 	if (r < 0)
 		return r;
-	ask.dp_nfds = (nfds_t)within_limit(max < BATCH ? max : BATCH);
+	ask.dp_nfds = (nfds_t)results_within_limit(max < BATCH ? max : BATCH);
 	const int got = ioctl(p->fd, DP_POLL, &ask);
 	if (got < 0)
 		return errno == EINTR ? 0 : -errno;
