@@ -124,12 +124,15 @@ int weir__poller_set(weir__poller *p, int fd, uint32_t tag, unsigned old, unsign
 	int r = epoll_ctl(p->fd, op, fd, &ev);
 	/*
 	 * The set can know more than the caller (a copy kept an old entry of this
-	 * very description alive) or less (closed elsewhere, and opened again).
+	 * very description alive) or less (closed elsewhere, and opened again). An
+	 * old entry is not changed but replaced: an exclusive one cannot be changed.
 	 */
-	if (r != 0 && op == EPOLL_CTL_ADD && errno == EEXIST)
-		r = epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &ev);
-	else if (r != 0 && op == EPOLL_CTL_MOD && errno == ENOENT)
+	if (r != 0 && op == EPOLL_CTL_ADD && errno == EEXIST) {
+		(void)epoll_ctl(p->fd, EPOLL_CTL_DEL, fd, &ev);
 		r = epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &ev);
+	} else if (r != 0 && op == EPOLL_CTL_MOD && errno == ENOENT) {
+		r = epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &ev);
+	}
 	/* An old kernel does not know the flag. */
 	if (r != 0 && errno == EINVAL && now & WEIR__AMONG)
 		return weir__poller_set(p, fd, tag, old, now & ~(unsigned)WEIR__AMONG);

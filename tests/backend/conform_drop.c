@@ -419,6 +419,26 @@ static void a_socket_that_comes_back_to_its_number_can_be_added(void **state)
 	assert_int_equal(view(b, s[0], 71, BOTH), BOTH);
 }
 
+static void among_others_it_can_be_added_when_it_comes_back_to_its_number(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	/* The entry that the kernel kept is one that it does not let be changed. */
+	skip_if_strict();
+	unix_pair(b, s);
+	int copy = copy_of(b, s[0]);
+	add(b, s[0], 70, IN | WEIR__AMONG);
+	silence(b);
+	shut(b, s[0]);
+	assert_int_equal(copy_of(b, copy), s[0]);
+	add(b, s[0], 71, IN | WEIR__AMONG);
+	say(s[1], "x");
+	assert_int_equal(view(b, s[0], 71, IN), IN);
+	drop(b, s[0], IN, true);
+	silence(b);
+}
+
 static void a_change_of_a_number_lost_and_reused_adds_it(void **state)
 {
 	struct bed *b = *state;
@@ -467,6 +487,7 @@ int conform_drop(void)
 		BED_TEST(a_number_lost_and_reused_can_be_added),
 		BED_TEST(a_number_lost_without_a_drop_can_be_added),
 		BED_TEST(a_socket_that_comes_back_to_its_number_can_be_added),
+		BED_TEST(among_others_it_can_be_added_when_it_comes_back_to_its_number),
 		BED_TEST(a_change_of_a_number_lost_and_reused_adds_it),
 	};
 

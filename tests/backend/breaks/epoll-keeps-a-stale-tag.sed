@@ -1,4 +1,4 @@
-/errno == EEXIST)/{
-	n
-	s/r = .*/r = 0;/
+/errno == EEXIST)/,/}/{
+	s/(void)epoll_ctl.*/;/
+	s/r = epoll_ctl.*/r = 0;/
 }

@@ -1,0 +1,4 @@
+/errno == EEXIST)/,/}/{
+	s/(void)epoll_ctl.*/;/
+	s/EPOLL_CTL_ADD, fd/EPOLL_CTL_MOD, fd/
+}
