@@ -1,4 +1,4 @@
 /^static void put/,/^}/{
-	s/(unsigned)fd % FD_SETSIZE/(unsigned)fd/
+	s/(uint16_t)(fd % FD_SETSIZE)/(uint16_t)fd/
 	s/&set\[fd \/ FD_SETSIZE\]/set/
 }
