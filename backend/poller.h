@@ -50,7 +50,8 @@ const char *weir__poller_name(void);
 
 /*
  * Opens a poller. Memory comes from mem, which must outlive it. Returns 0, or
- * -errno (-EMFILE, -ENOMEM, -ENXIO where the device is missing) with *out NULL.
+ * -errno (-EMFILE, -ENOMEM, -ENOENT where the device is missing, -ENXIO where
+ * only its driver is) with *out NULL.
  */
 int weir__poller_open(weir__poller **out, struct weir__mem *mem);
 

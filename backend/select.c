@@ -138,15 +138,22 @@ static int reach(weir__poller *p, int fd)
 	return 0;
 }
 
-static void want(weir__poller *p, int fd, unsigned now)
+/* Returns 0, or -EBADF for a number that was never added. */
+static int want(weir__poller *p, int fd, unsigned now)
 {
-	p->tab.at[fd].want = (uint8_t)now;
+	struct weir__watch *w = weir__fdtab_find(&p->tab, fd);
+
+	/* Either may reach further than the other. */
+	if (w == NULL || fd / FD_SETSIZE >= p->pages)
+		return -EBADF;
+	w->want = (uint8_t)now;
 	put(map(p, WANT_IN), fd, now & WEIR__IN);
 	put(map(p, WANT_OUT), fd, now & WEIR__OUT);
 	if (now != 0 && fd >= p->end)
 		p->end = fd + 1;
 	while (p->end > 0 && p->tab.at[p->end - 1].want == 0)
 		p->end--;
+	return 0;
 }
 
 int weir__poller_set(weir__poller *p, int fd, uint32_t tag, unsigned old, unsigned now)
@@ -161,17 +168,14 @@ int weir__poller_set(weir__poller *p, int fd, uint32_t tag, unsigned old, unsign
 		if (r != 0)
 			return r;
 	}
-	if (fd < 0 || fd / FD_SETSIZE >= p->pages)
-		return -EBADF;
-	want(p, fd, now);
-	return 0;
+	return want(p, fd, now);
 }
 
 void weir__poller_drop(weir__poller *p, int fd, unsigned old, bool shared)
 {
 	(void)shared;
-	if (old != 0 && fd >= 0 && fd / FD_SETSIZE < p->pages)
-		want(p, fd, 0);
+	if (old != 0)
+		(void)want(p, fd, 0);
 }
 
 /* Reports and forgets the descriptors that were closed behind our back. */
@@ -184,7 +188,7 @@ static int find_closed(weir__poller *p, struct weir__event *out, int max)
 		if (w->want == 0 || fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
 			continue;
 		out[n++] = (struct weir__event){fd, w->tag, WEIR__ERR};
-		want(p, fd, 0);
+		(void)want(p, fd, 0);
 	}
 	return n;
 }

@@ -562,6 +562,21 @@ static void a_number_far_beyond_all_is_refused(void **state)
 	silence(b);
 }
 
+static void a_number_that_was_never_added_cannot_be_changed(void **state)
+{
+	struct bed *b = *state;
+	const int beyond = 900; /* what the poller remembers of the others ends before it */
+	int s[2];
+
+	unix_pair(b, s);
+	add(b, s[0], 7, OUT);
+	assert_int_equal(fcntl(beyond, F_GETFD), -1);
+	trace("change a number that was never added from in to in+out: EBADF; drop it");
+	assert_int_equal(weir__poller_set(b->p, beyond, 8, IN, BOTH), -EBADF);
+	weir__poller_drop(b->p, beyond, BOTH, false);
+	assert_int_equal(view(b, s[0], 7, OUT), OUT);
+}
+
 static void all_kinds_come_in_one_wait(void **state)
 {
 	struct bed *b = *state;
@@ -622,6 +637,7 @@ int conform_kinds(void)
 		BED_TEST(a_refused_datagram_is_readable),
 		BED_TEST(a_unix_listener_is_reported_until_all_are_accepted),
 		BED_TEST(a_number_far_beyond_all_is_refused),
+		BED_TEST(a_number_that_was_never_added_cannot_be_changed),
 		BED_TEST(all_kinds_come_in_one_wait),
 	};
 
