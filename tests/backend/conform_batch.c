@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -150,6 +151,55 @@ static void a_closed_number_among_additions_does_not_lose_the_others(void **stat
 	assert_true(first && second);
 }
 
+static void a_closed_number_wanted_both_ways_where_only_one_event_fits(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	int s[2];
+
+	/* It may be refused twice. */
+	skip_if_strict();
+	unix_pair(b, s);
+	add(b, s[0], 1, BOTH);
+	shut(b, s[0]);
+	trace("wait for one event: it or nothing, but no error");
+	assert_in_range(weir__poller_wait(b->p, &ev, 1, 10), 0, 1);
+	drop(b, s[0], BOTH, false);
+	silence(b);
+}
+
+static void more_closed_numbers_than_fit_do_not_hide_others(void **state)
+{
+	struct bed *b = *state;
+	struct {
+		struct weir__event ev;
+		uint32_t behind[16];
+	} results;
+	int lost[5][2];
+	int s[2];
+	bool came = false;
+
+	skip_if_strict();
+	for (uint32_t i = 0; i < 5; i++) {
+		unix_pair(b, lost[i]);
+		add(b, lost[i][0], i, IN);
+	}
+	silence(b);
+	unix_pair(b, s);
+	add(b, s[0], 10, OUT);
+	for (int i = 0; i < 5; i++)
+		shut(b, lost[i][0]);
+	memset(&results, 0xee, sizeof(results));
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(weir__poller_wait(b->p, &results.ev, 1, 1000), 1);
+		came = came || (results.ev.fd == s[0] && results.ev.tag == 10);
+	}
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(results.behind[i], 0xeeeeeeee);
+	assert_true(came);
+	trace("wait for one event, eight times: never more, and %s comes", trace_name(s[0]));
+}
+
 enum { DEAD = 20 };
 
 static void twenty_dead_pipes_among_twenty_sockets(void **state)
@@ -203,6 +253,51 @@ static void additions_behind_a_refused_one_are_made_where_only_one_event_fits(vo
 	drop_and_close(b, dead[1], OUT);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(view(b, s[0], 2, OUT), OUT);
+}
+
+static void two_dead_pipes_come_with_every_wait(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev[8];
+
+	for (uint32_t i = 0; i < 2; i++) {
+		int dead[2];
+		pipe_pair(b, dead);
+		shut(b, dead[0]);
+		add(b, dead[1], i, OUT);
+	}
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(look(b, ev, 8, 1000), 2);
+}
+
+static void more_dead_pipes_than_fit_come_as_others_are_dropped(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	int s[2];
+	int came = 0;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		int dead[2];
+		pipe_pair(b, dead);
+		shut(b, dead[0]);
+		add(b, dead[1], i, OUT);
+	}
+	unix_pair(b, s);
+	add(b, s[0], 10, OUT);
+	trace("wait for one event at a time, and drop and close what is dead, until all came");
+	trace_pause();
+	for (int waits = 0; waits < 12 && came < 4; waits++) {
+		assert_int_equal(look(b, &ev, 1, 1000), 1);
+		if (ev.fd == s[0])
+			continue;
+		drop_and_close(b, ev.fd, OUT);
+		came++;
+	}
+	trace_resume();
+	assert_int_equal(came, 4);
+	assert_int_equal(look(b, &ev, 1, 1000), 1);
+	assert_int_equal(ev.fd, s[0]);
 }
 
 static void a_dead_pipe_that_is_wanted_no_more_is_silent(void **state)
@@ -343,8 +438,12 @@ int conform_batch(void)
 		BED_TEST(a_connection_accepted_on_a_number_just_closed),
 		BED_TEST(closed_and_reused_again_and_again_in_one_turn),
 		BED_TEST(a_closed_number_among_additions_does_not_lose_the_others),
+		BED_TEST(a_closed_number_wanted_both_ways_where_only_one_event_fits),
+		BED_TEST(more_closed_numbers_than_fit_do_not_hide_others),
 		BED_TEST(twenty_dead_pipes_among_twenty_sockets),
 		BED_TEST(additions_behind_a_refused_one_are_made_where_only_one_event_fits),
+		BED_TEST(two_dead_pipes_come_with_every_wait),
+		BED_TEST(more_dead_pipes_than_fit_come_as_others_are_dropped),
 		BED_TEST(a_dead_pipe_that_is_wanted_no_more_is_silent),
 		BED_TEST(a_shared_drop_without_a_close_is_silent),
 		BED_TEST(a_shared_drop_of_an_unflushed_addition_is_silent),

@@ -362,6 +362,65 @@ static void closed_behind_its_back_before_the_wait(void **state)
 	served_beside(b, s[0], lost[0]);
 }
 
+static void removing_a_closed_number_is_no_error(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	skip_if_strict();
+	unix_pair(b, s);
+	add(b, s[0], 7, IN);
+	silence(b);
+	shut(b, s[0]);
+	trace("change the closed one from in to nothing");
+	assert_int_equal(weir__poller_set(b->p, s[0], 7, IN, 0), 0);
+	silence(b);
+}
+
+/* A few waits, in which nothing is reported but the closed one, and that no more than once. */
+static void reported_once_at_most(struct bed *b, int closed, uint32_t tag)
+{
+	struct weir__event ev[8];
+	int reports = 0;
+
+	for (int i = 0; i < 4; i++) {
+		const int n = weir__poller_wait(b->p, ev, 8, 10);
+		assert_in_range(n, 0, 1);
+		if (n == 0)
+			continue;
+		assert_int_equal(ev[0].fd, closed);
+		assert_int_equal(ev[0].tag, tag);
+		assert_true(ev[0].ready & WEIR__ERR);
+		reports++;
+	}
+	assert_in_range(reports, 0, 1);
+	trace("wait, four times: the closed one once at most, as an error");
+}
+
+static void a_number_lost_is_reported_once_at_most(void **state)
+{
+	struct bed *b = *state;
+	int idle[2];
+	int told[2];
+	int untold[2];
+
+	/* Whoever looks for it must not stop at the one below, which is well. */
+	skip_if_strict();
+	unix_pair(b, idle);
+	unix_pair(b, told);
+	unix_pair(b, untold);
+	add(b, idle[0], 1, IN);
+	add(b, told[0], 2, IN);
+	silence(b);
+	shut(b, told[0]);
+	reported_once_at_most(b, told[0], 2);
+	silence(b);
+	add(b, untold[0], 3, BOTH);
+	shut(b, untold[0]);
+	reported_once_at_most(b, untold[0], 3);
+	silence(b);
+}
+
 static void a_number_lost_and_reused_can_be_added(void **state)
 {
 	struct bed *b = *state;
@@ -484,6 +543,8 @@ int conform_drop(void)
 		BED_TEST(the_highest_descriptor_can_be_dropped_first),
 		BED_TEST(closed_behind_its_back_it_serves_the_others),
 		BED_TEST(closed_behind_its_back_before_the_wait),
+		BED_TEST(removing_a_closed_number_is_no_error),
+		BED_TEST(a_number_lost_is_reported_once_at_most),
 		BED_TEST(a_number_lost_and_reused_can_be_added),
 		BED_TEST(a_number_lost_without_a_drop_can_be_added),
 		BED_TEST(a_socket_that_comes_back_to_its_number_can_be_added),

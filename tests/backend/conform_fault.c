@@ -159,6 +159,35 @@ static void without_descriptors_it_starts_over_or_can_later(void **state)
 	assert_int_equal(view(b, s[0], 8, OUT), OUT);
 }
 
+static void starting_over_without_any_descriptor_is_an_error_and_can_be_repeated(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	int watched[2];
+	int fd[4][2];
+
+	unix_pair(b, watched);
+	add(b, watched[0], 7, OUT);
+	trace("start over where there is no descriptor: EMFILE, or none is needed");
+	struct rlimit was = lower_limit(0);
+	const int refused = weir__poller_fork(b->p);
+	const int waited = refused < 0 ? weir__poller_wait(b->p, &ev, 1, 0) : -1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(refused, strcmp(weir__poller_name(), "select") == 0 ? 0 : -EMFILE);
+	assert_true(waited < 0);
+	/* The number that it gave back is another's now. */
+	for (int i = 0; i < 4; i++)
+		unix_pair(b, fd[i]);
+	assert_int_equal(start_over(b), 0);
+	for (int i = 0; i < 4; i++) {
+		say(fd[i][0], "x");
+		say(fd[i][1], "x");
+	}
+	silence(b);
+	add(b, watched[0], 8, OUT);
+	assert_int_equal(view(b, watched[0], 8, OUT), OUT);
+}
+
 /* Changes both ends of n pairs; their tags count. */
 static void change_all(struct bed *b, int (*fd)[2], uint32_t n, unsigned old, unsigned now)
 {
@@ -446,6 +475,7 @@ int conform_fault(void)
 		PLAIN_TEST(its_descriptors_do_not_survive_exec),
 		PLAIN_TEST(without_descriptors_it_does_not_open),
 		BED_TEST(without_descriptors_it_starts_over_or_can_later),
+		BED_TEST(starting_over_without_any_descriptor_is_an_error_and_can_be_repeated),
 		BED_TEST(more_changes_than_descriptors_are_taken),
 		BED_TEST(more_results_than_descriptors_may_be_asked_for),
 		PLAIN_TEST(without_memory_it_does_not_open),

@@ -5,6 +5,7 @@
 #include "tests/backend/conform.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -138,6 +139,32 @@ static void the_child_keeps_what_it_opened_before_starting_over(void **state)
 	assert_int_equal(view(sc.b, sc.fd, 7, IN), IN);
 }
 
+static int start_over_again_and_again(void *arg)
+{
+	const struct scene *sc = arg;
+	const bool has_none = strcmp(weir__poller_name(), "select") == 0;
+
+	if (weir__poller_fork(sc->b->p) != 0)
+		return 1;
+	const int first = open_descriptors();
+	for (int i = 0; i < 5; i++)
+		if (weir__poller_fork(sc->b->p) != 0)
+			return 2;
+	if (open_descriptors() != first)
+		return 3;
+	weir__poller_close(sc->b->p);
+	return has_none || open_descriptors() < first ? 0 : 4;
+}
+
+static void a_child_that_starts_over_again_leaks_nothing(void **state)
+{
+	struct scene sc = scene_of(*state);
+
+	in_child("start over, six times; as many are open as after the first",
+	         start_over_again_and_again, &sc);
+	assert_int_equal(view(sc.b, sc.fd, 7, IN), IN);
+}
+
 static int only_close(void *arg)
 {
 	const struct scene *sc = arg;
@@ -246,6 +273,21 @@ static void starting_over_forgets_what_was_noted(void **state)
 	silence(sc.b);
 }
 
+static void what_is_added_after_starting_over_does_not_bring_back_the_others(void **state)
+{
+	struct scene sc = scene_of(*state);
+	int higher[2];
+
+	unix_pair(sc.b, higher);
+	add(sc.b, higher[0], 8, IN);
+	assert_int_equal(view(sc.b, sc.fd, 7, IN), IN);
+	assert_int_equal(start_over(sc.b), 0);
+	add(sc.b, higher[0], 9, IN);
+	silence(sc.b);
+	say(higher[1], "x");
+	assert_int_equal(view(sc.b, higher[0], 9, IN), IN);
+}
+
 static void starting_over_leaks_no_descriptors(void **state)
 {
 	struct bed *b = *state;
@@ -275,6 +317,7 @@ int conform_fork(void)
 		BED_TEST(the_child_watches_its_own),
 		BED_TEST(the_child_does_not_edit_the_parents_set),
 		BED_TEST(the_child_keeps_what_it_opened_before_starting_over),
+		BED_TEST(a_child_that_starts_over_again_leaks_nothing),
 		BED_TEST(the_child_may_close_what_it_inherited),
 		BED_TEST(a_child_that_just_leaves_changes_nothing),
 		BED_TEST(changes_noted_before_the_fork_stay_the_parents),
@@ -282,6 +325,7 @@ int conform_fork(void)
 		BED_TEST(starting_over_empties_the_set),
 		BED_TEST(after_starting_over_everything_can_be_added),
 		BED_TEST(starting_over_forgets_what_was_noted),
+		BED_TEST(what_is_added_after_starting_over_does_not_bring_back_the_others),
 		BED_TEST(starting_over_leaks_no_descriptors),
 		BED_TEST(starting_over_leaks_no_memory),
 	};

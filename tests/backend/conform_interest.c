@@ -331,6 +331,18 @@ static void among_others_input_is_reported_as_ever(void **state)
 	silence(b);
 }
 
+static void among_others_where_only_one_event_fits(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev;
+	int fd = ready_socket(b);
+
+	/* There is room, too, which nobody wants to know. */
+	add(b, fd, 7, IN | WEIR__AMONG);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(look(b, &ev, 1, 1000), 1);
+}
+
 static void of_two_pollers_that_wait_for_one_at_least_one_is_told(void **state)
 {
 	struct bed *b = *state;
@@ -380,6 +392,7 @@ int conform_interest(void)
 		BED_TEST(two_pollers_do_not_disturb_each_other),
 		BED_TEST(two_numbers_of_one_socket_are_two_descriptors),
 		BED_TEST(among_others_input_is_reported_as_ever),
+		BED_TEST(among_others_where_only_one_event_fits),
 		BED_TEST(of_two_pollers_that_wait_for_one_at_least_one_is_told),
 	};
 

@@ -186,6 +186,26 @@ static void three_thousand_changes_in_a_turn(void **state)
 	free(fd);
 }
 
+static void exchanges_between_widenings_in_a_turn(void **state)
+{
+	struct bed *b = *state;
+	struct weir__event ev[8];
+	const int last = 301;
+	int *fd = writable(b, last + 1);
+
+	/* A widening may be one entry of a list, an exchange two: they do not end where it does. */
+	all_come(b, fd, last + 1, OUT, 256);
+	trace("change the first and the last to in+out, the others to in");
+	trace_pause();
+	for (int i = 0; i <= last; i++)
+		change(b, fd[i], (uint32_t)i, OUT, i == 0 || i == last ? BOTH : IN);
+	trace_resume();
+	assert_int_equal(look(b, ev, 8, 1000), 2);
+	assert_int_equal(canonical(event_of(ev, 2, fd[0]), BOTH), OUT);
+	assert_int_equal(canonical(event_of(ev, 2, fd[last]), BOTH), OUT);
+	free(fd);
+}
+
 static void three_thousand_changes_and_room_for_one(void **state)
 {
 	struct bed *b = *state;
@@ -471,6 +491,7 @@ int conform_many(void)
 		BED_TEST(one_of_3000_is_found),
 		BED_TEST(three_thousand_are_dropped),
 		BED_TEST(three_thousand_changes_in_a_turn),
+		BED_TEST(exchanges_between_widenings_in_a_turn),
 		BED_TEST(three_thousand_changes_and_room_for_one),
 		BED_TEST(who_does_not_fit_comes_next),
 		BED_TEST(room_for_one_is_given_in_turn),

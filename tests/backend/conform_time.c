@@ -61,6 +61,16 @@ static void a_wait_is_never_too_short(void **state)
 		assert_true(wait_in_vain(b, ms[i]) >= ms[i] * 1000);
 }
 
+static void more_than_a_second_is_waited(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+
+	unix_pair(b, s);
+	add(b, s[0], 7, IN);
+	assert_in_range(wait_in_vain(b, 1013), 1013000, SOON_US);
+}
+
 static void an_empty_poller_waits_too(void **state)
 {
 	assert_true(wait_in_vain(*state, 15) >= 15000);
@@ -107,6 +117,42 @@ static void what_is_ready_does_not_wait(void **state)
 	assert_int_equal(look(b, &ev, 1, -1), 1);
 	assert_int_equal(look(b, &ev, 1, 0), 1);
 	assert_true(now_us() - before < SOON_US);
+}
+
+static int dead_pipe(struct bed *b)
+{
+	int p[2];
+
+	pipe_pair(b, p);
+	shut(b, p[0]);
+	return p[1];
+}
+
+/* There are n events, at once. */
+static void look_without_waiting(struct bed *b, int max, int n)
+{
+	struct weir__event ev[8];
+	const int64_t before = now_us();
+
+	assert_int_equal(look(b, ev, max, LONG_MS), n);
+	assert_true(now_us() - before < SOON_US);
+}
+
+static void what_cannot_be_added_is_reported_without_waiting(void **state)
+{
+	struct bed *b = *state;
+	int idle[2];
+
+	/* Some kernels refuse it with the very call that waits. */
+	add(b, dead_pipe(b), 7, OUT);
+	look_without_waiting(b, 1, 1);
+	look_without_waiting(b, 8, 1);
+	unix_pair(b, idle);
+	add(b, idle[0], 8, IN);
+	look_without_waiting(b, 1, 1);
+	for (uint32_t i = 0; i < 4; i++)
+		add(b, dead_pipe(b), 10 + i, OUT);
+	look_without_waiting(b, 8, 5);
 }
 
 struct writer {
@@ -257,11 +303,22 @@ static void a_signal_ends_the_wait_without_events(void **state)
 	assert_true(atomic_load(&signals) > 0);
 }
 
+/* The wait that is interrupted is the one that takes the changes along: there is room for them. */
+static void wait_until_a_signal(struct bed *b)
+{
+	struct weir__event ev[8];
+	struct sender sender;
+
+	start_signals(&sender, -1);
+	trace("a signal comes");
+	const int n = look(b, ev, 8, LONG_MS);
+	stop_signals(&sender);
+	assert_int_equal(n, 0);
+}
+
 static void changes_survive_a_signal(void **state)
 {
 	struct bed *b = *state;
-	struct weir__event ev;
-	struct sender sender;
 	int s[2];
 
 	unix_pair(b, s);
@@ -269,20 +326,36 @@ static void changes_survive_a_signal(void **state)
 	add(b, s[0], 7, BOTH);
 	assert_int_equal(view(b, s[0], 7, BOTH), BOTH);
 	drain(s[0]);
-	/* The wait that is interrupted is the one that takes the changes along. */
 	change(b, s[0], 7, BOTH, IN);
 	add(b, s[1], 8, IN);
-	start_signals(&sender, -1);
-	trace("a signal comes");
-	int n = look(b, &ev, 1, LONG_MS);
-	stop_signals(&sender);
-	assert_int_equal(n, 0);
+	wait_until_a_signal(b);
 	silence(b);
 	say(s[0], "x");
 	assert_int_equal(view(b, s[1], 8, IN), IN);
 	drain(s[1]);
 	say(s[1], "y");
 	assert_int_equal(view(b, s[0], 7, IN), IN);
+}
+
+static void changes_told_before_a_signal_can_be_taken_back(void **state)
+{
+	struct bed *b = *state;
+	int s[2];
+	int t[2];
+
+	/* The kernel has taken what went with the wait, though that failed. */
+	unix_pair(b, s);
+	add(b, s[0], 7, IN);
+	wait_until_a_signal(b);
+	change(b, s[0], 7, IN, 0);
+	say(s[1], "x");
+	silence(b);
+	unix_pair(b, t);
+	add(b, t[0], 8, IN);
+	wait_until_a_signal(b);
+	drop(b, t[0], IN, true);
+	say(t[1], "x");
+	silence(b);
 }
 
 static void a_signal_handler_wakes_by_a_pipe(void **state)
@@ -466,15 +539,18 @@ int conform_time(void)
 	const struct CMUnitTest tests[] = {
 		BED_TEST(no_time_is_no_time),
 		BED_TEST(a_wait_is_never_too_short),
+		BED_TEST(more_than_a_second_is_waited),
 		BED_TEST(an_empty_poller_waits_too),
 		BED_TEST(a_poller_that_became_empty_waits_too),
 		BED_TEST(a_needless_removal_does_not_shorten_the_wait),
 		BED_TEST(what_is_ready_does_not_wait),
+		BED_TEST(what_cannot_be_added_is_reported_without_waiting),
 		BED_TEST(a_wait_for_ever_ends_with_an_event),
 		BED_TEST(a_long_wait_ends_with_an_event),
 		BED_TEST(a_pipe_wakes_the_poller_again_and_again),
 		BED_TEST(a_signal_ends_the_wait_without_events),
 		BED_TEST(changes_survive_a_signal),
+		BED_TEST(changes_told_before_a_signal_can_be_taken_back),
 		BED_TEST(a_signal_handler_wakes_by_a_pipe),
 		BED_TEST(the_longest_of_times_is_taken),
 		BED_TEST(a_wait_in_vain_does_not_hide_what_comes_next),

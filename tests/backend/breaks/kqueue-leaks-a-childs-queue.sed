@@ -1,0 +1,1 @@
+/^int weir__poller_fork/,/^}/s/p->owner = getpid();/;/

@@ -1,0 +1,1 @@
+s/now &= WEIR__IN | WEIR__OUT;/;/

@@ -1,0 +1,1 @@
+s/res.n > 0 ? 0 : timeout_ms/timeout_ms/

@@ -1,0 +1,1 @@
+/^static int find_closed/,/^}/s/(void)want(p, fd, 0);/;/
