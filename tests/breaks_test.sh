@@ -85,8 +85,11 @@ attempt()
 	else
 		cp "$scratch/$backend-whole" "$program.whole"
 		whole=$(play "$program.whole") broken=$(play "$program")
-		[ "$whole $broken" = 'passed failed' ] || printf "not "
-		echo "ok - $text: $whole, broken $broken"
+		case "$whole $broken" in
+		'skipped skipped') echo "ok - $text # SKIP it cannot be played here" ;;
+		'passed failed') echo "ok - $text" ;;
+		*) echo "not ok - $text: $whole, broken $broken" ;;
+		esac
 	fi
 	rm -f "$program" "$program.whole"
 }

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What a child works with; it answers by its exit status, 0 for "as expected". */
@@ -181,6 +183,75 @@ static void the_child_may_close_what_it_inherited(void **state)
 	assert_int_equal(view(sc.b, sc.fd, 7, IN), IN);
 }
 
+enum { WAIT_MS = 500 };
+
+/* A child with a set of its own, which says when it is about to wait. Its exit status: was it
+   woken? */
+static pid_t waiter_among_others(struct bed *b, int listener, int about_to)
+{
+	struct weir__event ev;
+	const pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	if (weir__poller_fork(b->p) != 0 ||
+	    weir__poller_set(b->p, listener, 1, 0, IN | WEIR__AMONG) != 0 ||
+	    write(about_to, "w", 1) != 1)
+		_exit(2);
+	_exit(weir__poller_wait(b->p, &ev, 1, WAIT_MS) == 1);
+}
+
+static int woken(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_in_range(WEXITSTATUS(status), 0, 1);
+	return WEXITSTATUS(status);
+}
+
+/* How many of two processes one connection wakes. */
+static int woken_by_a_connection(struct bed *b, int listener, uint16_t port)
+{
+	const struct timespec until_they_wait = {0, 50000000};
+	pid_t pid[2];
+	int about_to[2];
+	char octet;
+
+	assert_int_equal(pipe(about_to), 0);
+	for (int i = 0; i < 2; i++)
+		pid[i] = waiter_among_others(b, listener, about_to[1]);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(read(about_to[0], &octet, 1), 1);
+	(void)nanosleep(&until_they_wait, NULL);
+	(void)tcp_connect(tcp_socket(b), port);
+	const int sum = woken(pid[0]) + woken(pid[1]);
+	shut(b, tcp_accept(b, listener));
+	(void)close(about_to[0]);
+	(void)close(about_to[1]);
+	return sum;
+}
+
+static void among_others_one_of_two_processes_is_woken(void **state)
+{
+	struct bed *b = *state;
+	uint16_t port;
+	int sum = 0;
+
+	if (!HAVE_EPOLLEXCLUSIVE || strcmp(weir__poller_name(), "epoll") != 0)
+		skip_because("this poller wakes all who wait");
+	const int listener = tcp_listener(b, 5, &port);
+	trace("two children wait for one listener, among others; a connection wakes one of them");
+	trace_pause();
+	/* Who does not wait yet, or no longer, when it comes: then once more. */
+	for (int i = 0; i < 10 && sum != 1; i++)
+		sum = woken_by_a_connection(b, listener, port);
+	trace_resume();
+	assert_int_equal(sum, 1);
+}
+
 static int nothing(void *arg)
 {
 	(void)arg;
@@ -319,6 +390,7 @@ int conform_fork(void)
 		BED_TEST(the_child_keeps_what_it_opened_before_starting_over),
 		BED_TEST(a_child_that_starts_over_again_leaks_nothing),
 		BED_TEST(the_child_may_close_what_it_inherited),
+		BED_TEST(among_others_one_of_two_processes_is_woken),
 		BED_TEST(a_child_that_just_leaves_changes_nothing),
 		BED_TEST(changes_noted_before_the_fork_stay_the_parents),
 		BED_TEST(each_generation_has_its_own_set),

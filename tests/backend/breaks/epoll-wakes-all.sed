@@ -1,0 +1,1 @@
+s/ev.events |= EPOLLEXCLUSIVE;/;/
