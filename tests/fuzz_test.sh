@@ -9,7 +9,7 @@
 . "${WEIR_SRCDIR:-$(dirname "$0")/..}/tests/claims.sh"
 fuzz=$(cd "${WEIR_SRCDIR:-$(dirname "$0")/..}" && pwd -P)/tests/fuzz
 unset MAKEFLAGS MFLAGS MAKELEVEL CFLAGS CPPFLAGS LDFLAGS LIBS WEIR_RUN_UNDER
-seconds=4
+seconds=2
 
 # TARGET RUNS CORPUS: which is named for what is in it, since two read the same kind of input.
 targets='
