@@ -133,10 +133,6 @@ second_lane()
 	short "$(listed BACKEND_TESTS)tests/loopback/listen_test tests/loopback/stream_test tests/loopback/adopt_test
 		tests/loopback/child_test tests/loopback/chan_test tests/loopback/cluster_test"
 	way bare "$programs" --backend=select --without=all CFLAGS=-O1
-	# All that depends on the poller is in `bare`: here what depends on large sets or on the checks.
-	short 'tests/backend/conformance_test tests/loopback/loop_test tests/loopback/timer_test
-		tests/loopback/stream_test tests/loopback/http_test tests/loopback/exhaust_test'
-	way select "$programs tests/examples_test.sh" --backend=select --enable-debug --without=pidfd CFLAGS=-O1
 	can_play || return 0
 	# Strict, the stand-ins abort on misuse; lenient, they do what the kernels do about it.
 	export WEIR_STANDIN_STRICT=1
@@ -165,6 +161,10 @@ third_lane()
 		leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 		way sanitizers "$programs" --backend=epoll --enable-sanitizers CFLAGS='-O1 -gline-tables-only'
 	fi
+	# All that depends on the poller ran in `bare`: here what depends on large sets or on the checks.
+	short 'tests/backend/conformance_test tests/loopback/loop_test tests/loopback/timer_test
+		tests/loopback/stream_test tests/loopback/http_test tests/loopback/exhaust_test'
+	way select "$programs tests/examples_test.sh" --backend=select --enable-debug --without=pidfd CFLAGS=-O1
 }
 
 # The headers and, with ZIG, the C libraries of other systems. That script counts as tests do, and
@@ -195,9 +195,9 @@ second_lane &
 lanes="$lanes $!"
 third_lane &
 lanes="$lanes $!"
-{ processors_lane; ports; } &
+processors_lane &
 lanes="$lanes $!"
-tree_lane &
+{ tree_lane; ports; } &
 lanes="$lanes $!"
 wait
 
