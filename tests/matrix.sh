@@ -130,8 +130,8 @@ second_lane()
 	export WEIR_QUICK=1
 	leave_out='BENCH_PROGRAMS= FUZZ_PROGRAMS='
 	# As if the system had nothing of its own: what asks it for something.
-	short "$(listed BACKEND_TESTS)tests/loopback/listen_test tests/loopback/stream_test tests/loopback/adopt_test
-		tests/loopback/child_test tests/loopback/chan_test tests/loopback/cluster_test"
+	short "$(listed BACKEND_TESTS)tests/loopback/listen_test tests/loopback/stream_test
+		tests/loopback/adopt_test tests/loopback/child_test tests/loopback/chan_test tests/loopback/cluster_test"
 	way bare "$programs" --backend=select --without=all CFLAGS=-O1
 	can_play || return 0
 	# Strict, the stand-ins abort on misuse; lenient, they do what the kernels do about it.

@@ -572,6 +572,11 @@ void in_child(const char *what, int (*f)(void *arg), void *arg)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+bool needs_no_descriptor(void)
+{
+	return strcmp(weir__poller_name(), "select") == 0;
+}
+
 int open_descriptors(void)
 {
 	int n = 0;

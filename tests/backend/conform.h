@@ -60,6 +60,8 @@ void bed_end(struct bed *b);
 void skip_because(const char *why);
 /* A kernel's stand-in that ends the program at misuse forbids to provoke it. */
 void skip_if_strict(void);
+/* The poller has no descriptor of its own. */
+bool needs_no_descriptor(void);
 
 /* ---- asking the poller: what is asked and answered is recorded ---- */
 

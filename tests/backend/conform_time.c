@@ -100,7 +100,7 @@ static void a_needless_removal_does_not_shorten_the_wait(void **state)
 	silence(b);
 	shut(b, s[0]);
 	trace("change the closed one from in to nothing");
-	(void)weir__poller_set(b->p, s[0], 7, IN, 0);
+	assert_int_equal(weir__poller_set(b->p, s[0], 7, IN, 0), 0);
 	assert_true(wait_in_vain(b, 15) >= 15000);
 }
 

@@ -23,6 +23,10 @@
 
 enum { AT_ONCE = 32, LONG_CASE = 600, LIMIT_MS = 10000, QUIET_MS = 200, FEWEST_CASES = 5 };
 
+/* A client that pauses gets what echo has by then (PAUSE_MS in echo.c), and a busy machine makes
+   pauses: what fails behind one is sent once more, so often. */
+enum { PAUSE_MS = 25, MOST_AGAIN = 3 };
+
 enum delivery { WHOLE, OCTETS, RANDOM, DELIVERIES };
 
 static const char *const delivery_names[] = {"whole", "octet by octet", "cut at random"};
@@ -94,6 +98,9 @@ struct trial {
 	size_t got, size;
 	bool closed, reset;
 	int64_t begin, moved; /* when it began, and when octets have moved last */
+	int64_t sent;         /* when octets were sent last */
+	bool paused;          /* it took longer than meant from some to the next */
+	int again;            /* how often it was sent before */
 };
 
 static unsigned next_random(struct trial *t)
@@ -129,7 +136,7 @@ static void begin(struct trial *t, const struct exchange *e, enum delivery how, 
 		memcpy(t->octets, e->sent.octets, e->sent.len);
 	memcpy(t->octets + e->sent.len, exchange_further, more);
 	t->piece = next_piece(t);
-	t->begin = t->moved = test_now_ms();
+	t->begin = t->moved = t->sent = test_now_ms();
 	if (e->half && !t->len)
 		shutdown(t->fd, SHUT_WR);
 }
@@ -145,6 +152,8 @@ static void send_piece(struct trial *t)
 		t->at += (size_t)n;
 		t->piece -= (size_t)n;
 		t->moved = test_now_ms();
+		t->paused = t->paused || t->moved - t->sent > PAUSE_MS;
+		t->sent = t->moved;
 	}
 	if (t->piece == 0)
 		t->piece = next_piece(t);
@@ -184,23 +193,48 @@ static bool is_over(const struct trial *t)
 	       test_now_ms() - t->begin > LIMIT_MS;
 }
 
-/* Whether it was good; says so if not. */
-static bool end(struct trial *t)
+static const char *fault_of(const struct trial *t)
 {
 	const struct exchange_result result = {.data = t->data ? t->data : "",
 	                                       .len = t->got,
 	                                       .closed = t->closed,
 	                                       .reset = t->reset,
 	                                       .ms = test_now_ms() - t->begin};
-	const char *fault = exchange_fault(t->e, &result);
 
-	if (fault)
-		print_message("%s, %s: %s after %d ms\n%.400s\n", t->e->name,
-		              delivery_names[t->how], fault, (int)result.ms, result.data);
+	return exchange_fault(t->e, &result);
+}
+
+static void clear(struct trial *t)
+{
 	close(t->fd);
 	free(t->octets);
 	free(t->data);
 	t->fd = -1;
+}
+
+/* Whether it is sent once more. */
+static bool repeat(struct trial *t, const char *address)
+{
+	const int again = t->again + 1;
+
+	if (!t->paused || again > MOST_AGAIN || !fault_of(t))
+		return false;
+	clear(t);
+	begin(t, t->e, t->how, address);
+	t->again = again;
+	return true;
+}
+
+/* Whether it was good; says so if not. */
+static bool end(struct trial *t)
+{
+	const char *fault = fault_of(t);
+
+	if (fault)
+		print_message("%s, %s: %s after %d ms\n%.400s\n", t->e->name,
+		              delivery_names[t->how], fault, (int)(test_now_ms() - t->begin),
+		              t->data ? t->data : "");
+	clear(t);
 	return !fault;
 }
 
@@ -238,7 +272,7 @@ static int run(const struct exchange *cases, int n, const char *address)
 		}
 		turn(trials, active);
 		for (int i = 0; i < active; i++) {
-			if (!is_over(&trials[i]))
+			if (!is_over(&trials[i]) || repeat(&trials[i], address))
 				continue;
 			failed += !end(&trials[i]);
 			trials[i--] = trials[--active];

@@ -2,8 +2,6 @@
 #define PORTS_DRAGONFLY_UNISTD_H
 #include_next <unistd.h>
 
-/* There is no sigtimedwait to rely on. */
-#define _POSIX_REALTIME_SIGNALS (-1)
 void closefrom(int);
 int dup3(int, int, int);
 int getpeereid(int, uid_t *, gid_t *);

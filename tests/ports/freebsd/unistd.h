@@ -2,7 +2,6 @@
 #define PORTS_FREEBSD_UNISTD_H
 #include_next <unistd.h>
 
-#define _POSIX_REALTIME_SIGNALS 200112L
 int close_range(unsigned, unsigned, int);
 void closefrom(int);
 int dup3(int, int, int);

@@ -2,7 +2,6 @@
 #define PORTS_MACOS_UNISTD_H
 #include_next <unistd.h>
 
-/* Neither of these signals nor of sigtimedwait. */
 #ifdef _DARWIN_C_SOURCE
 int getpeereid(int, uid_t *, gid_t *);
 #endif

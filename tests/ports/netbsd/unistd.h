@@ -2,7 +2,6 @@
 #define PORTS_NETBSD_UNISTD_H
 #include_next <unistd.h>
 
-#define _POSIX_REALTIME_SIGNALS 200112L
 #ifdef _NETBSD_SOURCE
 int closefrom(int);
 int dup3(int, int, int);
