@@ -32,6 +32,7 @@ struct side {
 	int why;    /* of gone */
 	char *got;  /* the octets that were used, unless counts_only */
 	size_t len;
+	size_t room; /* of got */
 	bool counts_only;
 	bool echoes; /* writes back what comes, and finishes at the end */
 	bool stays;  /* does not finish when the peer does */
