@@ -87,11 +87,8 @@ scripts()
 # ulimit -n is POSIX since 2024, and scripts that use it do without where it is not.
 no_bashism()
 {
-	(
-		for file in $(scripts); do
-			checkbashisms -f "$source/$file" 2>&1 | grep '^possible' | grep -v '(ulimit)'
-		done
-	) | grep . && return 1
+	# shellcheck disable=SC2046
+	(cd "$source" && checkbashisms -f $(scripts) 2>&1) | grep '^possible' | grep -v '(ulimit)' && return 1
 	[ "$(scripts | grep -c .)" -ge 30 ]
 }
 if have checkbashisms; then
