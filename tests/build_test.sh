@@ -240,6 +240,22 @@ else
 	skip 'tcc works, or is refused with the reason' 'it is not here'
 fi
 
+# A linker that drops what nobody calls does not ask whether it is there.
+declared_only()
+{
+	mkdir "$scratch/declared" && cat >"$scratch/declared/ucred.h" <<-'EOF' || return 1
+	typedef struct ucred_of_solaris ucred_t;
+	int getpeerucred(int fd, ucred_t **peer);
+	EOF
+	below drops "$tree/configure" "CFLAGS=-O0 -ffunction-sections" LDFLAGS=-Wl,--gc-sections \
+		"CPPFLAGS=-I$scratch/declared" && below drops grep 'define HAVE_GETPEERUCRED 0' config.h
+}
+if [ -f /usr/include/ucred.h ]; then
+	skip 'what is only declared is not there' 'this system has getpeerucred'
+else
+	claim 'what is only declared is not there' declared_only
+fi
+
 others_folder()
 {
 	mkdir "$scratch/others" && echo 'all:' >"$scratch/others/Makefile" &&
