@@ -77,6 +77,18 @@ claim 'what was not tried may be said, but not of others' fails_with 'not proved
 and_given NetBSD vax '*' untried -
 claim 'all of a system may be untried' support --check "$rows"
 
+# Ways that run side by side tell of themselves in any order.
+in_any_order()
+{
+	given NetBSD vax kqueue linked 'real headers'
+	and_given NetBSD vax select linked 'by hand'
+	written
+	given NetBSD vax select linked 'by hand'
+	and_given NetBSD vax kqueue linked 'real headers'
+	support --same "$rows"
+}
+claim 'in which order they come is the same' in_any_order
+
 for row in 'NetBSD	vax	kqueue	linked' 'NetBSD	vax	kqueue	seen	somewhere' 'NetBSD	vax	iocp	linked	so'; do
 	echo "$row" >"$rows"
 	for option in --write --check --same; do
